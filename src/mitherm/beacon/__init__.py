@@ -1,0 +1,1 @@
+"""Advertising formats: decode and encode."""

@@ -1,0 +1,1 @@
+"""Keys from the owner's account."""

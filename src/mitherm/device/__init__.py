@@ -1,0 +1,1 @@
+"""Typed thermometers over a link: identification and sessions."""

@@ -1,0 +1,1 @@
+"""Firmware files: parse, judge, recognise, sign, build."""

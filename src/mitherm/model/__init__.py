@@ -1,0 +1,1 @@
+"""Pure nouns: addresses, keys, versions, models, readings."""

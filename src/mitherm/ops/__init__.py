@@ -1,0 +1,1 @@
+"""Use cases: observe, plan, guard, execute, verify, record. No terminal, no transport."""

@@ -1,0 +1,1 @@
+"""Pure helpers: checksums, cryptography, secrets. No clock, no I/O."""

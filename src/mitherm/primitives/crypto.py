@@ -1,0 +1,98 @@
+"""One thin door to `cryptography`: AES-CCM, ECDH and ECDSA on P-256, HKDF, HMAC, X.509.
+
+Points are X‖Y, 64 bytes big-endian, without the 04 prefix, as Xiaomi sends them (mi-auth.md 5.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_CURVE: Final = ec.SECP256R1()
+_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def ccm_encrypt(key: bytes, nonce: bytes, plain: bytes, aad: bytes | None, tag_length: int = 4) -> bytes:
+    """AES-128-CCM; returns cipher text ‖ tag."""
+    return AESCCM(key, tag_length).encrypt(nonce, plain, aad)
+
+
+def ccm_decrypt(key: bytes, nonce: bytes, cipher: bytes, aad: bytes | None, tag_length: int = 4) -> bytes | None:
+    """AES-128-CCM of cipher text ‖ tag; None when the tag is wrong."""
+    if len(cipher) < tag_length:
+        return None
+    try:
+        return AESCCM(key, tag_length).decrypt(nonce, cipher, aad)
+    except InvalidTag:
+        return None
+
+
+def hkdf(secret: bytes, salt: bytes | None, info: bytes, length: int) -> bytes:
+    """HKDF-SHA256."""
+    return HKDF(algorithm=hashes.SHA256(), length=length, salt=salt, info=info).derive(secret)
+
+
+def hmac_sha256(key: bytes, message: bytes) -> bytes:
+    """HMAC-SHA256, 32 bytes."""
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def same(left: bytes, right: bytes) -> bool:
+    """Comparison in constant time."""
+    return hmac.compare_digest(left, right)
+
+
+def private_key(scalar: bytes) -> ec.EllipticCurvePrivateKey:
+    """P-256 private key from a 32-byte big-endian scalar, taken modulo the group order (never 0)."""
+    number = int.from_bytes(scalar, "big") % _ORDER or 1
+    return ec.derive_private_key(number, _CURVE)
+
+
+def public_point(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The public point X‖Y, 64 bytes."""
+    numbers = key.public_key().public_numbers()
+    return numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
+
+
+def point_key(point: bytes) -> ec.EllipticCurvePublicKey | None:
+    """Public key from X‖Y; None when the 64 bytes are no point of the curve."""
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, b"\x04" + point)
+    except ValueError:
+        return None
+
+
+def shared_secret(key: ec.EllipticCurvePrivateKey, point: bytes) -> bytes | None:
+    """ECDH: the X coordinate, always 32 bytes; None when `point` is not on the curve."""
+    peer = point_key(point)
+    return None if peer is None else key.exchange(ec.ECDH(), peer)
+
+
+def ecdsa_verify(point: bytes, signature: bytes, message: bytes) -> bool:
+    """ECDSA-SHA256 with a DER signature under the public point X‖Y."""
+    peer = point_key(point)
+    if peer is None:
+        return False
+    try:
+        peer.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def ecdsa_sign(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
+    """ECDSA-SHA256, DER."""
+    return key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+
+def der_signature(raw: bytes) -> bytes:
+    """r‖s (64 bytes) to DER."""
+    return encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))

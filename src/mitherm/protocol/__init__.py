@@ -1,0 +1,1 @@
+"""Pure protocols: codecs, client procedures and device-side state machines. No clock, no I/O."""

@@ -1,0 +1,44 @@
+"""What running work tells the people who watch: one small union, rendered by the command line, ignored by nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A step of a plan begins."""
+
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step of a plan ended well."""
+
+    step: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` in `unit` (blocks, bytes, records, s)."""
+
+    what: str
+    done: int
+    total: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a person should know."""
+
+    level: Literal["info", "warning"]
+    text: str
+    hint: str | None = None
+
+
+Event: TypeAlias = StepStarted | StepDone | Progress | Notice

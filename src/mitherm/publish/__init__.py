@@ -1,0 +1,1 @@
+"""Where readings go: tables, files, MQTT, Home Assistant."""

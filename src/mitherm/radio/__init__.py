@@ -1,0 +1,1 @@
+"""The radio: scanning and connecting through bleak or anything shaped like it."""

@@ -1,0 +1,1 @@
+"""Durable files: vault, journal, inventory, image library, settings."""
