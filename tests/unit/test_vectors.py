@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from run_vectors import judge_for, judges
 
 VECTORS = Path(__file__).parent.parent / "vectors"
