@@ -21,12 +21,13 @@ Judge = Callable[[dict[str, Any]], Iterator[tuple[str, str | None]]]
 
 
 def judges() -> dict[str, Judge]:
-    """Area -> judge, collected from the AREAS table of every module in tests/judges."""
+    """Area -> judge, collected from the AREAS table of every module in tests/judges (helpers begin with `_`)."""
     import judges as package
 
     found: dict[str, Judge] = {}
     for module in pkgutil.iter_modules(package.__path__):
-        found |= importlib.import_module(f"judges.{module.name}").AREAS
+        if not module.name.startswith("_"):
+            found |= importlib.import_module(f"judges.{module.name}").AREAS
     return found
 
 
