@@ -35,6 +35,28 @@ def ccm_decrypt(key: bytes, nonce: bytes, cipher: bytes, aad: bytes | None, tag_
         return None
 
 
+class CcmKey:
+    """AES-128-CCM with the key set up once; raises ValueError for a key that is not 16 bytes."""
+
+    __slots__ = ("_ccm",)
+
+    def __init__(self, key: bytes, tag_length: int = 4) -> None:
+        if len(key) != 16:
+            raise ValueError("an AES-128 key has 16 bytes")
+        self._ccm = AESCCM(key, tag_length)
+
+    def encrypt(self, nonce: bytes, plain: bytes, aad: bytes | None) -> bytes:
+        """Cipher text ‖ tag."""
+        return self._ccm.encrypt(nonce, plain, aad)
+
+    def decrypt(self, nonce: bytes, cipher: bytes, aad: bytes | None) -> bytes | None:
+        """Plain text of cipher text ‖ tag; None when the tag is wrong or missing."""
+        try:
+            return self._ccm.decrypt(nonce, cipher, aad)
+        except InvalidTag:
+            return None
+
+
 def hkdf(secret: bytes, salt: bytes | None, info: bytes, length: int) -> bytes:
     """HKDF-SHA256."""
     return HKDF(algorithm=hashes.SHA256(), length=length, salt=salt, info=info).derive(secret)
