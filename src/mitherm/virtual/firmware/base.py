@@ -88,6 +88,12 @@ class Firmware(ABC):
         Called by the unit when the time has come and no link is up.
         """
 
+    def resumed(self, clock_s: int | None, send_count: int | None) -> None:
+        """RAM was rebuilt by `boot` on a copy of the flash after a pause of the program: take over what had been saved.
+
+        Flash is as before the pause, so nothing remembered from `boot` about write positions may be trusted.
+        """
+
     def skip(self, seconds: float) -> None:
         """`seconds` passed with nobody watching (between two commands): advance clocks, no adverts."""
 

@@ -1,0 +1,101 @@
+"""From flash to a running personality (virtual-unit.md 3, telink-ota.md 5.7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from mitherm.image.boot_rules import BootVerdict, recognise, runs_on
+from mitherm.model.address import Address
+from mitherm.virtual.chip import Chip
+from mitherm.virtual.firmware.base import BootImage, Firmware
+from mitherm.virtual.nor_flash import SECTOR, NorFlash
+
+BANKS: Final = (0x00000, 0x20000, 0x40000)
+BANK_SIZE: Final = 0x20000
+MARK: Final = b"KNLT"
+RESET_S: Final = 0.3
+SECTOR_ERASE_S: Final = 0.045
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """A firmware that runs."""
+
+    firmware: Firmware
+    image: BootImage
+    delay_s: float
+    """From the reset to the first advert."""
+    display: str
+    address: Address
+
+
+def running_bank(flash: NorFlash) -> int | None:
+    """The first bank that carries the boot mark."""
+    return next((bank for bank in BANKS if flash.read(bank + 8, 4) == MARK), None)
+
+
+def boot_unit(chip: Chip) -> Booted | None:
+    """Boot what lies in flash; None leaves the unit dark. Lets PowerFailed pass."""
+    bank = running_bank(chip.flash)
+    if bank is None:
+        return None
+    verdict = recognise(bank_bytes(chip.flash, bank))
+    if bank == 0x40000 and verdict.family == "pvvx":
+        copy_down(chip.flash, verdict.length)
+        return boot_unit(chip)
+    board = runs_on(verdict, chip.model, chip.hardware)
+    if not board.runs:
+        return None
+    image = _image(verdict, bank)
+    cleared = clear_idle_bank(chip.flash, bank)
+    firmware = create(chip, image)
+    firmware.boot()
+    address = Address.from_reversed(chip.flash.read(0x76000, 6))
+    return Booted(firmware, image, RESET_S + SECTOR_ERASE_S * cleared, board.display, address)
+
+
+def bank_bytes(flash: NorFlash, bank: int) -> bytes:
+    """Everything from the start of the bank that an image could span."""
+    return flash.read(bank, min(0x34000 + 0x2000, len(flash.data) - bank))
+
+
+def _image(verdict: BootVerdict, bank: int) -> BootImage:
+    return BootImage(
+        family=verdict.family,
+        version=verdict.version,
+        model=verdict.model,
+        bank=bank,
+        length=verdict.length,
+        device_id=verdict.device_id,
+        build=verdict.build,
+    )
+
+
+def create(chip: Chip, image: BootImage) -> Firmware:
+    """The personality of an image."""
+    from mitherm.virtual.firmware.atc1441 import Atc1441Firmware
+    from mitherm.virtual.firmware.pvvx import PvvxFirmware
+    from mitherm.virtual.firmware.stock import StockFirmware
+
+    families: dict[str, type[Firmware]] = {"stock": StockFirmware, "pvvx": PvvxFirmware, "atc1441": Atc1441Firmware}
+    return families[image.family](chip, image)
+
+
+def clear_idle_bank(flash: NorFlash, bank: int) -> int:
+    """Every firmware blanks the low bank it does not run from; returns how many sectors had to be erased."""
+    idle = 0 if bank == BANK_SIZE else BANK_SIZE
+    cleared = 0
+    for sector in range(idle, idle + BANK_SIZE, SECTOR):
+        if not (flash.is_blank(sector, 4) and flash.is_blank(sector + 0x800, 4)):
+            flash.erase_sector(sector)
+            cleared += 1
+    return cleared
+
+
+def copy_down(flash: NorFlash, length: int) -> None:
+    """pvvx' relocation from 0x40000 to 0, sector by sector, boot mark with the first page: not power-safe."""
+    for offset in range(0, length, SECTOR):
+        flash.erase_sector(offset)
+        flash.program(offset, flash.read(0x40000 + offset, min(SECTOR, length - offset)))
+    flash.program(0x40008, bytes(4))
