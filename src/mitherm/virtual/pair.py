@@ -98,7 +98,7 @@ class PairLink:
 
     # --- effects ------------------------------------------------------------------------------------------------------
 
-    def _do(self, effect: Effect) -> object:
+    def _do(self, effect: Effect) -> Any:
         match effect:
             case Report(event):
                 return self._on_event(event)
@@ -111,7 +111,7 @@ class PairLink:
             case _:
                 return self._on_the_air(effect)
 
-    def _on_the_air(self, effect: Effect) -> object:
+    def _on_the_air(self, effect: Effect) -> Any:
         self._check()
         match effect:
             case Write(char, data, response):

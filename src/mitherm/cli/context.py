@@ -1,0 +1,146 @@
+"""The composition root of one command: settings, output, radio, stores, and the event loop they run in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from mitherm.errors import AnswerNeeded, MithermError
+
+if TYPE_CHECKING:
+    from mitherm.cli.terminal import Terminal
+
+_R = TypeVar("_R")
+
+SCHEMA: Final = 1
+DEFAULT_TIMEOUT_S: Final = 30.0
+
+
+@dataclass(slots=True)
+class Settings:
+    """The global options in force."""
+
+    as_json: bool = False
+    verbosity: int = 0
+    quiet: bool = False
+    yes: bool = False
+    dry_run: bool = False
+    radio: str | None = None
+    timeout_s: float | None = None
+
+    def take(self, name: str, value: Any) -> None:
+        """An option was given."""
+        match name:
+            case "verbose":
+                self.verbosity = max(self.verbosity, int(value))
+            case "timeout":
+                self.timeout_s = float(value)
+            case _:
+                setattr(self, name, value)
+
+    def timeout(self, default: float = DEFAULT_TIMEOUT_S) -> float:
+        """How long to look for a unit."""
+        return default if self.timeout_s is None else self.timeout_s
+
+
+class App:
+    """What a command gets: `app.finish(result, render)` ends it, errors are raised."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.settings = Settings(as_json="--json" in arguments)
+        self.command = next((word for word in arguments if not word.startswith("-")), "")
+        self._terminal: Terminal | None = None
+
+    @property
+    def terminal(self) -> Terminal:
+        """The person's view, made when first needed."""
+        if self._terminal is None:
+            from mitherm.cli.terminal import Terminal
+
+            self._terminal = Terminal(
+                quiet=self.settings.quiet or self.settings.as_json, verbosity=self.settings.verbosity
+            )
+        return self._terminal
+
+    # --- endings ------------------------------------------------------------------------------------------------------
+
+    def finish(self, result: Mapping[str, Any], render: Callable[[Mapping[str, Any]], None]) -> int:
+        """Success: the one document, or the text."""
+        if self.settings.as_json:
+            self._document({"schema": SCHEMA, "command": self.command, "ok": True, "result": result})
+        else:
+            self.terminal.close_progress()
+            render(result)
+        return 0
+
+    def fail(self, error: MithermError) -> int:
+        """Failure: the document with the error, or a sentence on what happened, the unit's state and what to do next."""
+        if self.settings.as_json:
+            self._document(
+                {
+                    "schema": SCHEMA,
+                    "command": self.command,
+                    "ok": False,
+                    "error": {
+                        "kind": error.kind,
+                        "message": error.message,
+                        "hint": error.hint,
+                        "device": error.device,
+                        "rule": error.rule,
+                        "waiver": error.waiver,
+                        **(
+                            {"mi_home_code": code} if (code := getattr(error, "mi_home_code", None)) is not None else {}
+                        ),
+                    },
+                    "result": error.result,
+                }
+            )
+        else:
+            self.terminal.error(error)
+        return error.exit_code
+
+    def interrupted(self) -> int:
+        """Ctrl-C: say what that means for the unit."""
+        message = MithermError(
+            "interrupted",
+            hint="A broken transfer is harmless: the unit goes on with its old firmware. Repeat the command to continue.",
+            device="unknown",
+        )
+        self.fail(message)
+        return 130
+
+    def _document(self, document: Mapping[str, Any]) -> None:
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    # --- questions ----------------------------------------------------------------------------------------------------
+
+    def ask(self, question: str) -> bool:
+        """Yes or no from --yes or a person; raises AnswerNeeded where neither is there."""
+        if self.settings.yes:
+            return True
+        if not sys.stdin.isatty():
+            raise AnswerNeeded(f"would have asked: {question}", hint="answer in advance with --yes")
+        return self.terminal.confirm(question)
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    @property
+    def radio_name(self) -> str:
+        """The radio in force."""
+        return self.settings.radio or "system"
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, _R]]) -> _R:
+        """Run `work` in the loop its radio wants: simulated time for virtual units, real time for everything else."""
+        factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+        if self.radio_name.startswith(("virtual:", "air:")):
+            from mitherm.virtual.clock import VirtualClockLoop
+
+            factory = VirtualClockLoop
+        with asyncio.Runner(loop_factory=factory, debug=bool(os.environ.get("MITHERM_ASYNCIO_DEBUG"))) as runner:
+            return runner.run(work())

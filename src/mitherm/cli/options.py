@@ -1,0 +1,94 @@
+"""Global options, accepted before and after the command, and the click classes that make it so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from mitherm.cli.context import App
+
+
+def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    app = ctx.find_root().obj
+    if value is None or value is False or not isinstance(app, App) or param.name is None:
+        return
+    app.settings.take(param.name, value)
+
+
+def global_options() -> list[click.Option]:
+    """Fresh option objects; their values go to `App.settings`, never to the command's arguments."""
+
+    def option(*names: str, **rest: Any) -> click.Option:
+        return click.Option(list(names), expose_value=False, callback=_store, **rest)
+
+    return [
+        option("--json", "as_json", is_flag=True, help="One JSON document on stdout, also when the command fails."),
+        option("-v", "--verbose", count=True, default=None, help="Say more; -vv shows every packet."),
+        option("-q", "--quiet", is_flag=True, help="Only results and errors."),
+        option("--yes", is_flag=True, help="Answer every question with yes. Guards still refuse."),
+        option("--dry-run", is_flag=True, help="Show what would be done; write nothing to the unit."),
+        option(
+            "--radio",
+            metavar="RADIO",
+            envvar="MITHERM_RADIO",
+            help="system[:hciN] (default), virtual:DIR, air:DIR, hci:MONIKER.",
+        ),
+        option(
+            "--timeout",
+            type=click.FloatRange(0),
+            metavar="S",
+            envvar="MITHERM_TIMEOUT",
+            help="How long to look for a unit.",
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the global options too, shown in a section of their own."""
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+        self._globals = global_options()
+        self.params += self._globals
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own, shared = [], []
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                (shared if param in self._globals else own).append(record)
+        with formatter.section("Options"):
+            formatter.write_dl(own)
+        with formatter.section("Global options"):
+            formatter.write_dl(shared)
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples.strip().splitlines():
+                    formatter.write(f"  {line.strip()}\n")
+
+
+class Group(click.Group):
+    """A group of commands that take the global options too."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += global_options()
+
+
+def command(name: str, *, examples: str = "") -> Callable[[Callable[..., Any]], Command]:
+    """Decorator: a mitherm command."""
+    return click.command(name, cls=Command, examples=examples)
+
+
+class UnitArgument(click.Argument):
+    """The UNIT argument, spelled the same everywhere."""
+
+
+def unit_argument(**rest: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorator: UNIT is an address in any spelling, an inventory name or an unambiguous advertised name."""
+    return click.argument("unit", metavar="UNIT", cls=UnitArgument, **rest)
