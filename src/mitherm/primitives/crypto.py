@@ -5,16 +5,20 @@ Points are X‖Y, 64 bytes big-endian, without the 04 prefix, as Xiaomi sends th
 
 from __future__ import annotations
 
+import base64
+import datetime
 import hashlib
 import hmac
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding
 
 _CURVE: Final = ec.SECP256R1()
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -111,10 +115,60 @@ def ecdsa_verify(point: bytes, signature: bytes, message: bytes) -> bool:
 
 
 def ecdsa_sign(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
-    """ECDSA-SHA256, DER."""
-    return key.sign(message, ec.ECDSA(hashes.SHA256()))
+    """ECDSA-SHA256, DER; the same bytes every time (RFC 6979) where OpenSSL can do it."""
+    try:
+        return key.sign(message, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    except UnsupportedAlgorithm:
+        return key.sign(message, ec.ECDSA(hashes.SHA256()))
 
 
 def der_signature(raw: bytes) -> bytes:
     """r‖s (64 bytes) to DER."""
     return encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+
+
+def certificate_point(encoded: bytes, issuer: bytes) -> bytes | None:
+    """Public point of an X.509 certificate (PEM or DER) signed by the point `issuer`; None when it is not, or malformed.
+
+    Dates and names are not looked at, as the devices do not (mi-auth.md 5.3, virtual-unit.md 5).
+    """
+    try:
+        load = x509.load_pem_x509_certificate if encoded.startswith(b"-----") else x509.load_der_x509_certificate
+        certificate = load(encoded)
+        key = certificate.public_key()
+        signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+        return None
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != _CURVE.name:
+        return None
+    numbers = key.public_numbers()
+    point = numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
+    return point if ecdsa_verify(issuer, signature, signed) else None
+
+
+def make_certificate(
+    names: tuple[str, str],
+    point: bytes,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    *,
+    serial: int,
+    valid: tuple[datetime.datetime, datetime.datetime],
+) -> bytes:
+    """DER of an X.509 certificate over a public point for (issuer name, subject name). Raises ValueError."""
+    public = point_key(point)
+    if public is None:
+        raise ValueError("not a point of P-256")
+    issuer, subject = (x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in names)
+    builder = x509.CertificateBuilder(issuer, subject, public, serial, *valid)
+    try:
+        made = builder.sign(issuer_key, hashes.SHA256(), ecdsa_deterministic=True)
+    except UnsupportedAlgorithm:
+        made = builder.sign(issuer_key, hashes.SHA256())
+    return made.public_bytes(Encoding.DER)
+
+
+def pem(certificate: bytes) -> bytes:
+    """DER to PEM."""
+    text = base64.b64encode(certificate)
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    return b"\n".join([b"-----BEGIN CERTIFICATE-----", *lines, b"-----END CERTIFICATE-----", b""])
