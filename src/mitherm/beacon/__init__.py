@@ -2,6 +2,15 @@
 
 advert            AD structures
 custom            0x181A: atc1441 and pvvx, plain and encrypted; pvvx event pair 0x2A56 + 0x2AEB
-mibeacon          0xFE95
-bthome            0xFCD2 (v2), 0x181C and 0x181E (v1)
+mibeacon          0xFE95, with its table of objects
+bthome            0xFCD2 (v2), 0x181C and 0x181E (v1), with their table of objects
+qingping          0xFDCD
+decode            the one door to all decoders
+tracker           what a receiver remembers: duplicates, replays, merged state, which key fits
 """
+
+from mitherm.beacon.decode import decode, decode_event
+from mitherm.beacon.keys import BeaconKey
+from mitherm.model.reading import Reading, Undecoded
+
+__all__ = ["BeaconKey", "Reading", "Undecoded", "decode", "decode_event"]

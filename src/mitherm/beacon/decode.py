@@ -1,0 +1,51 @@
+"""From service data to a reading: the one door to all formats (beacons.md 1 and 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from mitherm.beacon import advert
+from mitherm.beacon.bthome import decode_bthome1, decode_bthome1_encrypted, decode_bthome2
+from mitherm.beacon.custom import decode_environment, decode_event_count, decode_event_flags
+from mitherm.beacon.keys import BeaconKey
+from mitherm.beacon.mibeacon import decode_mibeacon
+from mitherm.beacon.qingping import decode_qingping
+from mitherm.model.address import Address
+from mitherm.model.reading import Reading, Undecoded
+
+Decoder = Callable[[bytes, Address | None, BeaconKey | None], Reading | Undecoded]
+
+DECODERS: Final[dict[int, Decoder]] = {
+    advert.ENVIRONMENT: decode_environment,
+    advert.MIBEACON: decode_mibeacon,
+    advert.BTHOME2: decode_bthome2,
+    advert.BTHOME1: decode_bthome1,
+    advert.BTHOME1_ENCRYPTED: decode_bthome1_encrypted,
+    advert.EVENT_FLAGS: decode_event_flags,
+    advert.EVENT_COUNT: decode_event_count,
+    advert.QINGPING: decode_qingping,
+}
+"""16-bit UUID of the service data to its decoder."""
+
+
+def decode(
+    uuid: int, service_data: bytes, address: Address | None = None, key: BeaconKey | None = None
+) -> Reading | Undecoded:
+    """Decode the service data of a 16-bit UUID. Never raises for what came over the air.
+
+    `address` is the advertiser's, None where the system hides it; a MAC inside the frame goes before it.
+    """
+    decoder = DECODERS.get(uuid)
+    return Undecoded("uuid") if decoder is None else decoder(service_data, address, key)
+
+
+def decode_event(structures: Iterable[tuple[int, bytes]]) -> Reading | Undecoded:
+    """The pvvx event pair of one advertisement, 0x2A56 and 0x2AEB, as one reading (beacons.md 4.4)."""
+    reading = Reading("pvvx-event", {})
+    for uuid, data in structures:
+        part = decode(uuid, data) if uuid in (advert.EVENT_FLAGS, advert.EVENT_COUNT) else Undecoded("uuid")
+        if isinstance(part, Undecoded):
+            return part
+        reading.values |= part.values
+    return reading if reading.values else Undecoded("truncated", "pvvx-event")

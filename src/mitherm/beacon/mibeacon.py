@@ -1,0 +1,136 @@
+"""Decoder of MiBeacon, 0xFE95, versions 2 to 5 (beacons.md 6)."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from mitherm.beacon.keys import BIND_KEY, LEGACY_KEY, BeaconKey
+from mitherm.beacon.mibeacon_objects import OBJECTS
+from mitherm.model.address import Address
+from mitherm.model.reading import BeaconError, MiHeader, Reading, Undecoded
+
+ENCRYPTED: Final = 1 << 3
+WITH_MAC: Final = 1 << 4
+WITH_CAPABILITY: Final = 1 << 5
+WITH_OBJECT: Final = 1 << 6
+MESH: Final = 1 << 7
+WITH_IO: Final = 1 << 5
+"""Bit of the capability byte."""
+
+_HEAD: Final = struct.Struct("<HHB").unpack_from
+_OBJECT: Final = struct.Struct("<HB").unpack_from
+_AAD: Final = b"\x11"
+_FIRST_VERSION: Final = 2 << 12
+_FIRST_WITH_TAG: Final = 4 << 12
+
+
+def decode_mibeacon(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
+    """Service data of 0xFE95."""
+    if len(data) < 5:
+        return Undecoded("truncated", "mibeacon")
+    control, product_id, counter = _HEAD(data)
+    if control & MESH:
+        return Undecoded("mesh", "mibeacon")
+    if control < _FIRST_VERSION:
+        return Undecoded("version", "mibeacon")
+    header = MiHeader(control, product_id)
+    mac, at, mismatch = None, 5, False
+    if control & WITH_MAC:
+        mac, at = data[10:4:-1], 11
+        mismatch = address is not None and mac != address.octets
+    if control & WITH_CAPABILITY:
+        at = _capability(data, at, header)
+    if at > len(data):
+        return Undecoded("truncated", "mibeacon", header)
+    reading = Reading("mibeacon", {}, counter, None, False, mac, mismatch, header)
+    if not control & WITH_OBJECT:
+        reading.undecoded = _unless_padding(data[at:])
+        return reading
+    sender = mac if mac is not None or address is None else address.octets
+    error = _decrypted(data, at, sender, key, reading) if control & ENCRYPTED else _plain(data, at, reading)
+    return reading if error is None else Undecoded(error, "mibeacon", header)
+
+
+def _capability(data: bytes, at: int, header: MiHeader) -> int:
+    """Read capability and I/O capability; returns the position behind them, beyond the end when one is missing."""
+    if at >= len(data):
+        return at + 1
+    header.capability = data[at]
+    if not data[at] & WITH_IO:
+        return at + 1
+    header.io_capability = int.from_bytes(data[at + 1 : at + 3], "little")
+    return at + 3
+
+
+def _plain(data: bytes, at: int, reading: Reading) -> BeaconError | None:
+    if len(data) < at + 3:
+        return "truncated"
+    _objects(data, at, reading)
+    return None
+
+
+def _decrypted(
+    data: bytes, at: int, sender: bytes | None, key: BeaconKey | None, reading: Reading
+) -> BeaconError | None:
+    """v4 and v5 (beacons.md 6.4): cipher text, counter extension (3), tag (4)."""
+    if data[1] < _FIRST_WITH_TAG >> 8:
+        return _legacy(data, at, sender, key, reading)
+    if len(data) < at + 9:
+        return "truncated"
+    if key is None:
+        return "no-key"
+    if key.length != BIND_KEY or key.ccm is None:
+        return "key-length"
+    if sender is None:
+        return "no-address"
+    plain = key.ccm.decrypt(sender[::-1] + data[2:5] + data[-7:-4], data[at:-7] + data[-4:], _AAD)
+    if plain is None:
+        return "auth-failed"
+    reading.authenticated = True
+    reading.counter = data[4] | data[-7] << 8 | data[-6] << 16 | data[-5] << 24
+    _objects(plain, 0, reading)
+    return None
+
+
+def _legacy(data: bytes, at: int, sender: bytes | None, key: BeaconKey | None, reading: Reading) -> BeaconError | None:
+    """v2 and v3 (beacons.md 6.5): no tag that is certain, so the objects must fill the plain text exactly."""
+    if len(data) < at + 7:
+        return "truncated"
+    if key is None:
+        return "no-key"
+    if key.length != LEGACY_KEY or key.ccm is None:
+        return "key-length"
+    if sender is None:
+        return "no-address"
+    # In counter mode encrypting the cipher text gives the plain text; the tag that results means nothing.
+    nonce = data[:5] + data[-4:-1] + sender[:0:-1]
+    plain = key.ccm.encrypt(nonce, data[at:-4], _AAD)[:-4]
+    reading.counter = data[4] | data[-4] << 8 | data[-3] << 16 | data[-2] << 24
+    _objects(plain, 0, reading)
+    return "auth-failed" if reading.undecoded else None
+
+
+def _objects(data: bytes, at: int, reading: Reading) -> None:
+    end = len(data)
+    while at + 3 <= end:
+        number, length = _OBJECT(data, at)
+        start = at + 3
+        behind = start + length
+        if behind > end:
+            break
+        entry = OBJECTS.get(number)
+        if entry is not None and entry[0] == length:
+            reading.values |= entry[1](data, start)
+        elif not number and not any(data[at:]):
+            return
+        else:
+            reading.unknown[f"{number:04x}"] = data[start:behind]
+        at = behind
+    if at < end:
+        reading.undecoded = _unless_padding(data[at:])
+
+
+def _unless_padding(rest: bytes) -> bytes:
+    """Zero bytes to the end are padding (beacons.md 6.3)."""
+    return rest if any(rest) else b""

@@ -1,0 +1,192 @@
+"""What one beacon said, or why it could not be read (beacons.md 9).
+
+Numbers are exact decimals: an integer, or the float nearest to `integer / power of ten`, so that `repr` shows the digits
+that were sent (21.37, never 21.369999). The classes are slotted but not frozen: `object.__setattr__` for every field would
+double the time a frame takes. Treat them as values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from mitherm.model.address import Address
+
+BeaconFormat: TypeAlias = Literal[
+    "atc1441", "pvvx", "atc1441-enc", "pvvx-enc", "pvvx-event", "mibeacon", "bthome1", "bthome2", "qingping"
+]
+BeaconError: TypeAlias = Literal[
+    "uuid", "length", "truncated", "version", "mesh", "no-key", "key-length", "auth-failed", "no-address"
+]
+"""Names of beacons.md 9, and `no-address`: the nonce needs a MAC that neither the frame nor the system shows."""
+
+
+class Flags(NamedTuple):
+    """Flags byte of pvvx frames, bits 0 to 6 (beacons.md 4.1)."""
+
+    reed: bool
+    output: bool
+    trigger_on: bool
+    temp_event: bool
+    humi_event: bool
+    key: bool
+    reed2: bool
+
+    @property
+    def byte(self) -> int:
+        """The byte as sent."""
+        return sum(bit << index for index, bit in enumerate(self))
+
+
+FLAGS: Final = tuple(Flags(*(bool(byte >> bit & 1) for bit in range(7))) for byte in range(256))
+"""Flags by byte."""
+
+
+@dataclass(slots=True)
+class MiHeader:
+    """Head of a MiBeacon frame (beacons.md 6.1)."""
+
+    control: int
+    product_id: int
+    capability: int | None = None
+    io_capability: int | None = None
+
+    @property
+    def version(self) -> int:
+        """2 to 5."""
+        return self.control >> 12
+
+    @property
+    def encrypted(self) -> bool:
+        """The objects are encrypted: proof of being bound if there are any."""
+        return bool(self.control & 0x08)
+
+    @property
+    def has_object(self) -> bool:
+        """The frame carries objects; without, it is an idle frame."""
+        return bool(self.control & 0x40)
+
+    @property
+    def registered(self) -> bool:
+        """Not reliable: a bound LYWSD03MMC sends 0 (beacons.md 6.1)."""
+        return bool(self.control & 0x100)
+
+    @property
+    def solicited(self) -> bool:
+        """The confirm button was just pressed."""
+        return bool(self.control & 0x200)
+
+    @property
+    def auth_mode(self) -> int:
+        """0 old, 1 secure chip, 2 standard."""
+        return self.control >> 10 & 3
+
+    def fields(self) -> dict[str, Any]:
+        """By the names of beacons.md 9."""
+        found = {
+            "mi_version": self.version,
+            "product_id": self.product_id,
+            "encrypted": self.encrypted,
+            "registered": self.registered,
+            "solicited": self.solicited,
+            "auth_mode": self.auth_mode,
+        }
+        optional = {"capability": self.capability, "io_capability": self.io_capability}
+        return found | {name: value for name, value in optional.items() if value is not None}
+
+
+@dataclass(slots=True)
+class Reading:
+    """One decoded frame. `values` holds only what was sent, by the names of beacons.md 9 (C, %, V)."""
+
+    format: BeaconFormat
+    values: dict[str, Any]
+    packet_id: int | None = None
+    counter: int | None = None
+    """32-bit counter of encrypted frames."""
+    authenticated: bool = False
+    """Decrypted, with a right 4-byte tag."""
+    mac: bytes | None = None
+    """The address inside the frame, display order."""
+    mac_mismatch: bool = False
+    """The address inside is not the advertiser's."""
+    mi: MiHeader | None = None
+    bthome: int | None = None
+    """First byte of BTHome v2."""
+    unknown: dict[str, bytes] = field(default_factory=dict)
+    """Objects nobody knows: id in hex to data."""
+    undecoded: bytes = b""
+    """The rest that could not be read."""
+
+    @property
+    def temperature_c(self) -> float | None:
+        """Temperature; the first one if there are several."""
+        found: float | None = self._first("temperature")
+        return found
+
+    @property
+    def humidity_pct(self) -> float | None:
+        """Relative humidity; the first one if there are several."""
+        found: float | None = self._first("humidity")
+        return found
+
+    @property
+    def battery_pct(self) -> int | None:
+        """Battery as the unit says it; scales differ between firmwares (beacons.md 2)."""
+        found: int | None = self._first("battery")
+        return found
+
+    @property
+    def voltage_v(self) -> float | None:
+        """Battery voltage, only if it was sent."""
+        found: float | None = self._first("voltage")
+        return found
+
+    @property
+    def address(self) -> Address | None:
+        """The address inside the frame."""
+        return None if self.mac is None else Address(self.mac)
+
+    @property
+    def encrypted(self) -> bool:
+        """Sent encrypted."""
+        return self.authenticated or (self.mi is not None and self.mi.encrypted)
+
+    def fields(self) -> dict[str, Any]:
+        """Everything by the names of beacons.md 9, ready for JSON."""
+        found: dict[str, Any] = {"format": self.format}
+        if self.mi is not None:
+            found |= self.mi.fields()
+        elif self.format in ("bthome1", "bthome2"):
+            found["encrypted"] = self.authenticated
+        if self.bthome is not None:
+            found["trigger_based"] = bool(self.bthome & 0x04)
+        if self.packet_id is not None:
+            found["packet_id"] = self.packet_id
+        if self.counter is not None:
+            found["counter"] = self.counter
+        if self.mac is not None:
+            found |= {"mac": str(Address(self.mac)), "mac_mismatch": self.mac_mismatch}
+        found |= {name: _plain(value) for name, value in self.values.items()}
+        if self.unknown:
+            found["unknown_objects"] = {number: data.hex() for number, data in self.unknown.items()}
+        if self.undecoded:
+            found["undecoded"] = self.undecoded.hex()
+        return found
+
+    def _first(self, name: str) -> Any:
+        value = self.values.get(name)
+        return value[0] if isinstance(value, list) else value
+
+
+@dataclass(slots=True)
+class Undecoded:
+    """Why a frame gave no reading. `mi` tells product and encryption of a MiBeacon frame even without its key."""
+
+    error: BeaconError
+    format: BeaconFormat | None = None
+    mi: MiHeader | None = None
+
+
+def _plain(value: Any) -> Any:
+    return value._asdict() if isinstance(value, Flags) else value
