@@ -19,5 +19,7 @@ class Sighting:
     at_s: float
     """Time of the report on the event loop's clock, seconds."""
     service_uuids: tuple[str, ...] = ()
+    fresh: frozenset[str] = frozenset()
+    """Keys of `service_data` whose bytes differ from this unit's previous report; the others may be stale."""
     handle: object = field(default=None, compare=False, repr=False)
     """What the radio needs to connect to this unit (bleak's BLEDevice); opaque to everybody else."""
