@@ -1,0 +1,81 @@
+"""What a chip does with a bank that carries the boot mark (virtual-unit.md 3, steps 2 to 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from mitherm.errors import BadFile
+from mitherm.image.known_bad import UnitFacts, known_bad
+from mitherm.image.products import LYWSD03MMC
+from mitherm.image.recognise import Family, Identity
+from mitherm.image.recognise import recognise as identify
+from mitherm.image.telink import EXTENDED, STARTUP, TelinkImage
+
+_SMALLEST: Final = 0x200
+_PVVX_UNDESCRIBED: Final = "5.8"
+_CRASHING_PVVX: Final = frozenset({0x01, 0x02, 0x07, 0x08, 0x09, 0x0C})
+"""E-ink builds and MJWSD05MMC do not start on an LYWSD03MMC board."""
+
+
+@dataclass(frozen=True, slots=True)
+class BootVerdict:
+    """What runs after a reset; `family` is empty and `reason` tells why when nothing does."""
+
+    family: Family | Literal[""]
+    version: str = ""
+    """1.0.0_0130, 5.8; empty for atc1441."""
+    model: str = ""
+    device_id: int | None = None
+    build: str = ""
+    """Stock 2.1.1_0159: c or B1.6."""
+    length: int = 0
+    """Size field."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """How a firmware gets along with a board: `display` is ok, blank or off."""
+
+    runs: bool
+    display: str
+
+
+def recognise(bank: bytes) -> BootVerdict:
+    """From the bytes of a bank (more than the image may follow) to what it would run. Never raises."""
+    try:
+        image = TelinkImage.parse(bank)
+    except BadFile as problem:
+        return BootVerdict("", reason=problem.message)
+    length = image.header.size
+    if not _SMALLEST <= length <= EXTENDED:
+        return BootVerdict("", length=length, reason=f"an image of {length} bytes does not start")
+    if image.header.startup != STARTUP:
+        return BootVerdict("", length=length, reason="the start-up code is not that of a thermometer")
+    return _verdict(identify(image.data), length)
+
+
+def _verdict(identity: Identity, length: int) -> BootVerdict:
+    if identity.family not in ("stock", "pvvx", "atc1441"):
+        return BootVerdict("", length=length, reason=f"{identity.family} firmware is not on the air")
+    version = identity.version or (_PVVX_UNDESCRIBED if identity.family == "pvvx" else "")
+    return BootVerdict(identity.family, version, identity.model or "", identity.device_id, identity.build, length)
+
+
+def runs_on(verdict: BootVerdict, model: str, hardware: str) -> Board:
+    """Whether the firmware runs on a board of `model`, and what its display does."""
+    if not verdict.family or not _starts(verdict, model):
+        return Board(False, "off")
+    identity = Identity(verdict.family, verdict.version, verdict.model, verdict.device_id, verdict.build)
+    blank = verdict.model != model or any(
+        row.verdict == "blank" for row in known_bad(identity, UnitFacts(model, hardware))
+    )
+    return Board(True, "blank" if blank else "ok")
+
+
+def _starts(verdict: BootVerdict, model: str) -> bool:
+    """LCD builds of pvvx run on an LYWSD03MMC whatever they are for; everything else only on its own model."""
+    if verdict.family == "pvvx" and model == LYWSD03MMC and verdict.device_id is not None:
+        return verdict.device_id not in _CRASHING_PVVX
+    return verdict.model == model

@@ -1,0 +1,113 @@
+"""What a file is, without a device: kind, firmware, soundness, signature, and what a person should know."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Final
+
+from mitherm.errors import BadFile, DecodeError, ImageCorrupt, NotAnImage
+from mitherm.image import catalogue
+from mitherm.image.container import MAGIC as CONTAINER_MAGIC
+from mitherm.image.container import ZigbeeContainer
+from mitherm.image.inspection import Inspection
+from mitherm.image.recognise import image_sha256, is_synthetic, recognise
+from mitherm.image.sign_file import SignFile
+from mitherm.image.sign_file import looks_like as looks_like_sign_file
+from mitherm.image.tail import MAGIC as TAIL_MAGIC
+from mitherm.image.tail import SYNTHETIC_ROOT, Tail
+from mitherm.image.telink import MARK, MARK_AT, Header, TelinkImage
+from mitherm.image.warnings import warnings_for
+
+_DUMP_SIZES: Final = (0x40000, 0x80000, 0x100000, 0x200000)
+_DUMP_BANKS: Final = (0x00000, 0x20000, 0x40000, 0x08000, 0x80000)
+
+
+def inspect(data: bytes) -> Inspection:
+    """Look at a file. Never raises: what is wrong with it is in `kind`, `problem` and `warnings`."""
+    file_hash = hashlib.sha256(data).hexdigest()
+    start = Inspection("not-an-image", len(data), file_hash, entry=catalogue.by_file(file_hash))
+    if data.startswith(CONTAINER_MAGIC):
+        found = _container(start, data)
+    elif _dump_bank(data) is not None:
+        found = _dump(start, data)
+    elif looks_like_sign_file(data):
+        found = _sign_file(start, data)
+    else:
+        found = _telink(start, data)
+    return replace(found, warnings=warnings_for(found))
+
+
+def verify(data: bytes) -> Inspection:
+    """Soundness alone: boot mark, length, CRC, container lengths. Raises NotAnImage, ImageCorrupt."""
+    found = inspect(data)
+    if found.problem is not None:
+        raise found.problem
+    return found
+
+
+def _container(start: Inspection, data: bytes) -> Inspection:
+    start = replace(start, kind="zigbee-container")
+    try:
+        container = ZigbeeContainer.from_bytes(data)
+    except BadFile as problem:
+        return replace(start, problem=problem, crc_ok=False)
+    inner = _telink(replace(start, container=container), container.image)
+    if inner.kind == "not-an-image":
+        message = f"the Zigbee OTA file holds no image: {inner.problem.message if inner.problem else ''}"
+        return replace(inner, kind="zigbee-container", problem=ImageCorrupt(message), crc_ok=False)
+    return replace(inner, kind="zigbee-container")
+
+
+def _dump_bank(data: bytes) -> int | None:
+    """Where the first boot mark of a full-flash dump stands; the first byte may be withheld or garbled."""
+    if len(data) not in _DUMP_SIZES:
+        return None
+    marks = [bank for bank in _DUMP_BANKS if data[bank + MARK_AT + 1 : bank + MARK_AT + 4] == MARK[1:]]
+    whole = [bank for bank in marks if data[bank + MARK_AT] == MARK[0]]
+    return next(iter(whole + marks), None)
+
+
+def _dump(start: Inspection, data: bytes) -> Inspection:
+    """The image in the bank that would boot; nothing of a dump is ever sent."""
+    found = _telink(replace(start, kind="full-dump"), data[_dump_bank(data) :])
+    return replace(found, kind="full-dump", payload=b"")
+
+
+def _sign_file(start: Inspection, data: bytes) -> Inspection:
+    start = replace(start, kind="sign-file", signed=None)
+    try:
+        template = SignFile.from_bytes(data).tail_for(0)
+        mark = Tail.from_bytes(template)
+    except (BadFile, DecodeError) as problem:
+        return replace(start, problem=ImageCorrupt(f"the sign file is damaged: {problem}"))
+    no_image = NotAnImage("this is a sign file: a template for signature tails, with no image to verify")
+    return replace(start, tail=mark, synthetic=mark.root == SYNTHETIC_ROOT, problem=no_image)
+
+
+def _telink(start: Inspection, data: bytes) -> Inspection:
+    """A plain image, sound or not."""
+    try:
+        header = Header.parse(data)
+    except NotAnImage as problem:
+        return replace(start, problem=problem)
+    start = replace(start, header=header, length=header.size, kind="telink", payload=data, synthetic=is_synthetic(data))
+    try:
+        image = TelinkImage.parse(data)
+    except ImageCorrupt as problem:
+        return replace(start, problem=problem, crc_ok=False, identity=recognise(data))
+    part_hash = image_sha256(image.data)
+    entry = start.entry or catalogue.by_image(part_hash)
+    found = replace(start, crc_ok=True, image_sha256=part_hash, entry=entry, identity=recognise(image.data))
+    return _with_tail(found, image)
+
+
+def _with_tail(found: Inspection, image: TelinkImage) -> Inspection:
+    try:
+        behind = Tail.from_bytes(image.rest)
+    except DecodeError:
+        broken = image.rest.startswith(TAIL_MAGIC)
+        return replace(found, signed=None, refusal="tag") if broken else found
+    refusal = behind.refusal(image.data)
+    synthetic = found.synthetic or behind.root == SYNTHETIC_ROOT
+    return replace(found, tail=behind, refusal=refusal, signed=True if refusal is None else None, synthetic=synthetic)

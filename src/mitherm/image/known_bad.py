@@ -1,0 +1,57 @@
+"""Combinations of image and unit that are known to go wrong (product-needs.md 6.2); the table is data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mitherm.image.catalogue_data import load
+from mitherm.image.recognise import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFacts:
+    """What is known about the unit an image is meant for; None = not known, and then no row matches on it."""
+
+    model: str | None = None
+    hardware: str | None = None
+    product_id: int | None = None
+    family: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBad:
+    """One row that matched. `verdict`: refuse (damage or a sure failure) or blank (the display stays dark)."""
+
+    verdict: Literal["refuse", "blank"]
+    rule: str
+    text: str
+    source: str
+
+
+def known_bad(image: Identity, unit: UnitFacts) -> tuple[KnownBad, ...]:
+    """All rows that name this image on this unit."""
+    return tuple(
+        KnownBad(row["verdict"], row["rule"], row["text"], row["source"])
+        for row in load("known_bad")
+        if _fits(row["image"], image) and _fits(row["unit"], unit)
+    )
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Numbers of a version, for comparison: 1.0.0_0130 -> (1, 0, 0, 130)."""
+    return tuple(int(number) for number in re.findall(r"\d+", version))
+
+
+def _fits(row: dict[str, Any], facts: Identity | UnitFacts) -> bool:
+    """A row names attributes: a list holds what is meant, `version_below` compares, everything else is equal."""
+    return all(_holds(key, wanted, facts) for key, wanted in row.items())
+
+
+def _holds(key: str, wanted: Any, facts: Identity | UnitFacts) -> bool:
+    if key == "version_below":
+        return facts.version is not None and version_key(facts.version) < version_key(wanted)
+    value = getattr(facts, key)
+    return value in wanted if isinstance(wanted, list) else bool(value == wanted)

@@ -1,0 +1,111 @@
+"""What a person should know about a file before sending it anywhere (product-needs.md 6.2, firmware-image.md 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from mitherm.image.inspection import Inspection
+from mitherm.image.telink import BANK, EXTENDED
+
+_REFUSALS: Final = {
+    "tag": "its tag is damaged",
+    "overlong": "it is longer than a signature can be",
+    "certificate": "its certificates lead to no known root",
+    "signature": "the signature is not of this image",
+}
+
+
+def warnings_for(found: Inspection) -> tuple[str, ...]:
+    """Sentences, the most important first."""
+    return tuple(_all(found))
+
+
+def _all(found: Inspection) -> Iterator[str]:
+    if found.problem is not None and found.kind != "sign-file":
+        yield f"{found.problem.message[0].upper()}{found.problem.message[1:]}."
+    if found.kind == "sign-file":
+        yield "A sign file is no firmware: it gives custom images the tail that 2.1.1_0159 (build c) accepts."
+    if found.kind == "full-dump":
+        yield "This is a dump of a whole flash: it is never sent over the air, only written back by wire."
+    if found.synthetic:
+        yield "Synthetic: it boots nothing but virtual units."
+    if found.crc_ok:
+        yield from _about_image(found)
+
+
+def _about_image(found: Inspection) -> Iterator[str]:
+    yield from _about_marks(found)
+    yield from _about_tail(found)
+    yield from _about_stock(found)
+    if found.container is not None:
+        yield from _about_container(found)
+    if found.kind != "full-dump":
+        yield from _about_length(found)
+    if found.catalogue == "unknown":
+        yield "The file is not in the catalogue of published files: make sure where it comes from."
+
+
+def _about_marks(found: Inspection) -> Iterator[str]:
+    if not found.flag_ok:
+        yield "Bytes 6 and 7 are not 5D 02: the image does not announce its checksum, some devices do not check it then."
+    if not found.startup_ok:
+        yield "The start-up code is not that of a thermometer image: it may be for another kind of device."
+    if found.family == "unknown":
+        yield "The firmware could not be recognised."
+    if found.family == "zigbee":
+        yield "This is Zigbee firmware: the unit leaves Bluetooth, and needs a Zigbee coordinator to come back."
+    if found.entry is not None and found.entry.no_ota:
+        yield "A unit that runs this has no Telink update over Bluetooth: only a wire changes it again."
+
+
+def _about_tail(found: Inspection) -> Iterator[str]:
+    if found.exploit:
+        yield (
+            "The tail is no signature: it breaks the check of 2.1.1_0159 in build c. "
+            "Every other build refuses it and keeps its old firmware."
+        )
+    elif found.refusal is not None:
+        yield f"The signature tail proves nothing: {_REFUSALS.get(found.refusal, found.refusal)}."
+    if found.stray_length:
+        yield f"{found.stray_length} bytes follow the image that are no signature tail."
+
+
+def _about_stock(found: Inspection) -> Iterator[str]:
+    if found.family != "stock":
+        return
+    if found.version == "1.0.0_0109":
+        yield "Only B1.4 boards show anything with 1.0.0_0109."
+    if found.version == "2.1.1_0159":
+        yield "A unit on 2.1.1_0159 takes signed images only, and needs a login with its keys before any update."
+        yield _BUILDS["c" if found.build == "c" else "B1.6"]
+        if found.signed is False:
+            yield "Without a signature tail no unit that runs 2.1.1_0159 accepts it."
+
+
+_BUILDS: Final = {
+    "c": "The display of boards from 2025 stays dark with this build.",
+    "B1.6": "This build is for the boards of 2025; the display of older boards stays dark.",
+}
+
+
+def _about_container(found: Inspection) -> Iterator[str]:
+    container, header = found.container, found.header
+    if container is None or header is None:
+        return
+    yield "A Zigbee container: over Bluetooth only the image inside is sent."
+    if (container.manufacturer, container.image_type) != (header.manufacturer, header.image_type):
+        yield (
+            f"It is offered to Zigbee devices {container.manufacturer:04x}-{container.image_type:04x}; "
+            f"the image inside is {header.manufacturer:04x}-{header.image_type:04x}."
+        )
+
+
+def _about_length(found: Inspection) -> Iterator[str]:
+    if found.padded_length > EXTENDED:
+        yield f"{found.padded_length} bytes are more than any update over Bluetooth takes ({EXTENDED})."
+    elif found.padded_length > BANK:
+        yield (
+            f"{found.padded_length} bytes do not fit a bank ({BANK}): "
+            "only the extended update of pvvx 4.6 or newer takes them."
+        )
