@@ -1,0 +1,125 @@
+"""Read over a link what tells a unit apart. Nothing here changes the unit."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TypeVar
+
+from mitherm.device.identify import Evidence, identify
+from mitherm.device.observation import Observation
+from mitherm.errors import AttRefused, CharacteristicMissing, DecodeError, LinkTimeout, ProtocolError
+from mitherm.model.address import Address
+from mitherm.model.sighting import Sighting
+from mitherm.protocol import pvvx_client, uuids
+from mitherm.protocol.effects import Entropy, Procedure
+from mitherm.protocol.mi_client import device_info, is_registered
+from mitherm.protocol.stock import read_measurement
+from mitherm.radio.driver import run
+from mitherm.radio.link import Link
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_STRINGS = (
+    uuids.MODEL_NUMBER,
+    uuids.SERIAL_NUMBER,
+    uuids.FIRMWARE_REVISION,
+    uuids.HARDWARE_REVISION,
+    uuids.SOFTWARE_REVISION,
+    uuids.MANUFACTURER,
+)
+
+
+async def inspect_link(link: Link, address: Address, sighting: Sighting) -> Observation:
+    """Identify the unit at the other end and read what its family tells without being changed.
+
+    Raises LinkLost when the link ends; a value that the unit refuses or does not send in time stays None.
+    """
+    identity = identify(await _evidence(link, sighting))
+    base = Observation(
+        address=address,
+        identity=identity,
+        gatt=link.gatt,
+        name=sighting.name,
+        rssi_dbm=sighting.rssi_dbm,
+        battery_pct=await _percent(link),
+    )
+    match identity.family:
+        case "stock":
+            return await _stock(link, base)
+        case "pvvx":
+            return await _pvvx(link, base)
+        case _:
+            return base
+
+
+async def is_bound(link: Link, entropy: Entropy) -> bool | None:
+    """Whether stock firmware holds a key record (mi-auth.md 9.2, V5). The caller closes the link afterwards."""
+    return await _try(link, is_registered(entropy))
+
+
+async def _evidence(link: Link, sighting: Sighting) -> Evidence:
+    values = {char: await _value(link, char) for char in _STRINGS}
+    command = link.gatt.find(uuids.CUSTOM_COMMAND)
+    reply = await _value(link, uuids.CUSTOM_COMMAND) if command is not None and "read" in command.properties else None
+    return Evidence(
+        services=link.gatt.service_uuids,
+        device_information={char: value for char, value in values.items() if value is not None},
+        command_properties=command.properties if command is not None else None,
+        command_value=reply,
+        advertised_name=sighting.name,
+    )
+
+
+async def _stock(link: Link, base: Observation) -> Observation:
+    info = await _try(link, device_info())
+    measurement = await _try(link, read_measurement())
+    return replace(
+        base,
+        battery_mv=measurement.battery_mv if measurement is not None else None,
+        did=info.did if info is not None else None,
+        did_read=info is not None,
+        mi_generation=info.version if info is not None else None,
+    )
+
+
+async def _pvvx(link: Link, base: Observation) -> Observation:
+    device = await _try(link, pvvx_client.device_id())
+    records = await _try(link, pvvx_client.read_mi_records())
+    live = await _try(link, pvvx_client.measure())
+    proofs = (("command 10", records.address),) if records is not None else ()
+    return replace(
+        base,
+        battery_mv=live.battery_mv if live is not None else None,
+        did=records.did_text if records is not None else None,
+        did_read=records is not None,
+        registered=records.keys is not None if records is not None else None,
+        records=records,
+        hardware_id=device.hardware_id if device is not None else None,
+        proofs=proofs,
+    )
+
+
+async def _percent(link: Link) -> int | None:
+    value = await _value(link, uuids.BATTERY_LEVEL) or await _value(link, uuids.STOCK_BATTERY)
+    return value[0] if value else None
+
+
+async def _value(link: Link, char: str) -> bytes | None:
+    characteristic = link.gatt.find(char)
+    if characteristic is None or "read" not in characteristic.properties:
+        return None
+    try:
+        return await link.read(char)
+    except (AttRefused, LinkTimeout) as problem:
+        _log.info("reading %s: %s", char, problem)
+        return None
+
+
+async def _try(link: Link, procedure: Procedure[_T]) -> _T | None:
+    try:
+        return await run(procedure, link)
+    except (AttRefused, CharacteristicMissing, DecodeError, LinkTimeout, ProtocolError) as problem:
+        _log.info("%s", problem)
+        return None

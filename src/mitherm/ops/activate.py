@@ -1,0 +1,97 @@
+"""Activate a stock unit of generation 1: the new keys are in the vault before the unit commits them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mitherm.device.observation import Observation
+from mitherm.errors import KeysMismatch, KeysMissing, MiAuthRefused, NotSupported
+from mitherm.model.address import Address
+from mitherm.model.keys import MiKeys
+from mitherm.model.record import KeyGeneration
+from mitherm.model.sighting import Sighting
+from mitherm.ops.bench import Bench
+from mitherm.ops.guards import RULES, Case, enforce
+from mitherm.ops.login import login_with_vault
+from mitherm.ops.look import look
+from mitherm.ops.plan import GENERATION_2, GENERATION_2_HINT, needs_signature
+from mitherm.protocol.events import StepDone, StepStarted
+from mitherm.protocol.mi_client import login, register
+from mitherm.radio.driver import run
+from mitherm.radio.link import Link
+
+ORIGIN = "activation"
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """The generation the unit now holds, and whether it is new."""
+
+    generation: KeyGeneration
+    changed: bool
+
+
+async def activate(bench: Bench, address: Address) -> Activated:
+    """Activate `address`, or find that the vault can log in already.
+
+    Raises NotSupported (custom firmware), KeysMissing (generation 2), GuardRefused (H9, H16), MiAuthRefused.
+    """
+    with bench.stores.journal.operation("activate", address, bench.wall) as entry:
+        found = await look(bench, address)
+        _check_kind(found.seen)
+        if found.seen.registered and bench.stores.vault.current(address) is not None:
+            try:
+                generation = await login_with_vault(bench, address)
+            except KeysMismatch:
+                bench.warn("the keys in the vault are not those of the unit")
+            else:
+                entry.outcome("nothing-to-do")
+                return Activated(generation, changed=False)
+        generation = await register_unit(bench, address, found.sighting, found.seen)
+        entry.outcome("activated")
+        return Activated(generation, changed=True)
+
+
+def _check_kind(seen: Observation) -> None:
+    if seen.is_custom:
+        raise NotSupported(
+            f"{seen.label} runs: custom firmware needs no activation",
+            hint="flash it directly: mitherm flash UNIT IMAGE",
+        )
+    if seen.family != "stock":
+        raise NotSupported(f"{seen.label} cannot be activated")
+    if needs_signature(seen):
+        raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)
+
+
+async def register_unit(bench: Bench, address: Address, sighting: Sighting, seen: Observation) -> KeyGeneration:
+    """Guards, registration, login with the new token in the same connection, confirmation in the vault."""
+    vault = bench.stores.vault
+    vault.check_writable(address)
+    enforce(RULES, Case("activate", address, seen, has_keys=vault.current(address) is not None), bench.waivers)
+    kept: list[KeyGeneration] = []
+
+    def keep(what: object) -> None:
+        if not isinstance(what, MiKeys):
+            raise TypeError(f"nothing to keep: {type(what).__name__}")
+        kept.append(vault.add(address, what, ORIGIN, bench.wall()))
+        bench.tell(StepDone("keys", f"new keys {what.fingerprint} are in the vault, read back from disk"))
+
+    bench.tell(StepStarted("activate", f"register {address}"))
+    async with Link(bench.radio, sighting) as link:
+        keys = await run(register(bench.entropy), link, on_event=bench.tell, keeper=keep)
+        generation = vault.confirm(kept[-1], bench.wall())
+        if keys.token is not None:
+            await _prove(bench, link, keys)
+    bench.tell(StepDone("activate", f"{address} is activated, DID {keys.did}"))
+    return generation
+
+
+async def _prove(bench: Bench, link: Link, keys: MiKeys) -> None:
+    """A login with the new token; that it was stored is known already, so a refusal is worth a warning, no more."""
+    if keys.token is None:
+        return
+    try:
+        await run(login(keys.token, bench.entropy), link, on_event=bench.tell)
+    except (KeysMismatch, MiAuthRefused) as problem:
+        bench.warn(f"the unit took the new keys but not the login: {problem.message}", problem.hint)

@@ -1,0 +1,69 @@
+"""Finding the image a plan needs: files the user named, the library, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mitherm.errors import ImageMissing
+from mitherm.image.inspect import Inspection
+
+if TYPE_CHECKING:
+    from mitherm.device.observation import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a plan needs: a family for a model, perhaps of one version, perhaps with a signature tail."""
+
+    family: str
+    model: str | None
+    version: str | None = None
+    signed_for: str | None = None
+    """Version of the running stock that will check a signature."""
+    named_only: bool = False
+    """Only an image the user named will do."""
+
+    def with_signature(self, seen: Observation) -> Wish:
+        """The same wish for a unit that checks signatures."""
+        return replace(self, signed_for=seen.version)
+
+    @property
+    def label(self) -> str:
+        """pvvx for LYWSD03MMC"""
+        version = f" {self.version}" if self.version else ""
+        return f"{self.family}{version} for {self.model or 'this model'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An image that was found, as it will be sent."""
+
+    name: str
+    data: bytes
+    inspection: Inspection
+
+    @property
+    def version(self) -> str | None:
+        """Version inside the image."""
+        return self.inspection.version
+
+    @property
+    def family(self) -> str:
+        """Family of the image."""
+        return self.inspection.family
+
+    @property
+    def label(self) -> str:
+        """pvvx 5.8"""
+        return f"{self.family} {self.version}" if self.version else self.family
+
+
+def missing(wish: Wish) -> ImageMissing:
+    """The error that names what a plan lacks."""
+    kind = f"{wish.family}-{wish.version}" if wish.version else wish.family
+    return ImageMissing(
+        f"no image of {wish.label} is at hand",
+        hint=f"name one with --image FILE, or keep one in the library: mitherm firmware add FILE "
+        f"(virtual units: mitherm firmware synth {'pvvx-5.8' if kind == 'pvvx' else kind} --add)",
+    )
