@@ -50,8 +50,8 @@ class Chosen:
 
     @property
     def family(self) -> str:
-        """Family of the image."""
-        return self.inspection.family
+        """Family of the image; unknown where nothing tells."""
+        return self.inspection.family or "unknown"
 
     @property
     def label(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mitherm.errors import BadFile, FileMissing, ImageMissing
 from mitherm.image.inspect import inspect
 from mitherm.image.sign_file import SignFile
-from mitherm.image.synth import synth
+from mitherm.image.synth import package
 from mitherm.image.telink import TelinkImage
 from mitherm.ops.images import Chosen, Wish, missing
 from mitherm.store.library import Library
@@ -60,19 +60,20 @@ class Shelf:
         fitting = [image for image in candidates if _fits(image, wish)]
         if not fitting:
             raise missing(wish)
-        image = fitting[0] if fitting[0].name in map(lambda name: Path(name).name, self.named) else _newest(fitting)
-        return self._signed(image, wish, candidates) if wish.signed_for else image
+        image = fitting[0] if fitting[0].name in {Path(name).name for name in self.named} else _newest(fitting)
+        return self.signed(image, wish) if wish.signed_for else image
 
     def _shelved(self) -> list[Chosen]:
         return [chosen(entry.name, self.library.read(entry)) for entry in self.library.entries()]
 
-    def _signed(self, image: Chosen, wish: Wish, candidates: Sequence[Chosen]) -> Chosen:
-        """The image with the tail of a sign file behind it, unless it has one."""
+    def signed(self, image: Chosen, wish: Wish) -> Chosen:
+        """The image with the tail of a sign file behind it, unless it has one. Raises ImageMissing."""
         if image.inspection.tail is not None:
             return image
+        candidates = [*map(self.get, self.named), *self._shelved()]
         sign = next((one for one in candidates if one.inspection.kind == "sign-file"), None)
         if sign is None and image.inspection.catalogue == "synthetic":
-            sign = chosen("sign-2.1.1_0159", synth("sign-2.1.1_0159"))
+            sign = chosen("sign-2.1.1_0159", package("sign-2.1.1_0159"))
         if sign is None:
             raise ImageMissing(
                 f"stock {wish.signed_for} accepts only signed images, and no sign file is at hand",

@@ -128,6 +128,14 @@ def make_plan(goal: Goal, seen: Observation, assets: Assets, *, fresh: bool = Fa
     )
 
 
+def plan_image(seen: Observation, assets: Assets, image: Chosen) -> Plan:
+    """The road to one given image: nothing where it runs already. Raises as `make_plan`."""
+    if seen.family == image.family and image.version is not None and seen.version == image.version:
+        return Plan(image.label, notes=(f"{seen.label} runs already",))
+    wish = Wish(image.family, seen.identity.model, version=image.version)
+    return Plan(image.label, _enter(seen, assets, wish, f"you asked for {image.name}"))
+
+
 def _why(goal: str) -> str:
     return f"the goal is {goal}"
 
@@ -161,7 +169,12 @@ def _enter(seen: Observation, assets: Assets, wish: Wish, reason: str) -> tuple[
 
 def needs_signature(seen: Observation) -> bool:
     """Whether the running stock checks signatures (2.1.1_0159 and later)."""
-    return seen.mi_generation == 2 or (seen.version or "").startswith("2.")
+    return seen.mi_generation == 2 or needs_signature_version(seen.version or "")
+
+
+def needs_signature_version(version: str) -> bool:
+    """Whether stock of this version checks signatures."""
+    return version.startswith("2.")
 
 
 def _access(seen: Observation, assets: Assets) -> tuple[Step, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mitherm.errors import ImageForOtherModel, ImageTooLarge
+from mitherm.ops.plan import needs_signature
 from mitherm.ops.guards.rule import Case, Rule, Verdict, cannot_verify, ok, refuse
 from mitherm.protocol.ota_receiver import BANK_SIZE
 
@@ -54,15 +55,11 @@ def _runs_something_known(case: Case) -> Verdict:
     seen = case.seen
     if seen.family == "stock" and not seen.version:
         return cannot_verify("the version of the running firmware could not be read")
-    if case.image is None or seen.family != "stock" or not _checks_signatures(case):
+    if case.image is None or seen.family != "stock" or not needs_signature(case.seen):
         return ok(f"{seen.label} runs")
     if case.image.inspection.tail is None:
         return refuse(f"stock {seen.version} accepts only signed images; this one has no signature tail")
     return ok(f"{seen.label} runs, the image has a signature tail")
-
-
-def _checks_signatures(case: Case) -> bool:
-    return case.seen.mi_generation == 2 or (case.seen.version or "").startswith("2.")
 
 
 def _battery(case: Case) -> Verdict:

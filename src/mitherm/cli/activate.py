@@ -1,0 +1,45 @@
+"""`mitherm activate UNIT`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from mitherm.cli.bench import open_bench
+from mitherm.cli.context import App
+from mitherm.cli.key_view import key_row, render_keys
+from mitherm.cli.options import command, unit_argument
+from mitherm.cli.waivers import waived, waiver_options
+from mitherm.ops.activate import activate
+from mitherm.ops.target import resolve
+
+
+@command(
+    "activate",
+    examples="""
+    mitherm activate A4:C1:38:00:00:01
+    mitherm --radio virtual:demo activate a4c138000001 --reveal --json
+    """,
+)
+@unit_argument()
+@click.option("--reveal", is_flag=True, help="Show token and bind key.")
+@waiver_options("activate")
+@click.pass_obj
+def activate_command(app: App, unit: str, reveal: bool, **options: Any) -> int:
+    """Register an unbound stock unit (1.0.0_0109, 1.0.0_0130): it gets new keys, which are in the vault, read back from
+    disk, before the unit commits them. A bound unit is refused (rule H9) unless the vault can log in to it.
+    """
+
+    async def work() -> dict[str, object]:
+        async with open_bench(app, waivers=waived(options)) as bench:
+            done = await activate(bench, await resolve(bench, unit))
+            return {"keys": [key_row(done.generation, reveal)], "changed": done.changed}
+
+    def render(result: Mapping[str, Any]) -> None:
+        if not result["changed"]:
+            app.terminal.say("Nothing to do: the vault's keys open this unit already.")
+        render_keys(app, result)
+
+    return app.finish(app.run(work), render)

@@ -1,0 +1,60 @@
+"""`mitherm info UNIT`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from mitherm.cli.bench import open_bench
+from mitherm.cli.context import App
+from mitherm.cli.options import command, unit_argument
+from mitherm.ops.info import info
+
+
+@command(
+    "info",
+    examples="""
+    mitherm info A4:C1:38:00:00:01
+    mitherm --radio virtual:demo info a4c138000001 --json
+    """,
+)
+@unit_argument()
+@click.pass_obj
+def info_command(app: App, unit: str) -> int:
+    """Connect to UNIT and say what it is: model, board, firmware, battery, identity, and how sure that is."""
+
+    async def work() -> dict[str, object]:
+        async with open_bench(app) as bench:
+            return await info(bench, unit)
+
+    return app.finish({"unit": app.run(work), "changed": False}, lambda result: _render(app, result["unit"]))
+
+
+def _render(app: App, unit: Mapping[str, Any]) -> None:
+    firmware = " ".join(str(part) for part in (unit["firmware"]["family"], unit["firmware"]["version"]) if part)
+    battery = ", ".join(
+        text for text in (_with(unit["battery_mv"], "mV"), _with(unit["battery_pct"], "%")) if text is not None
+    )
+    app.terminal.facts(
+        [
+            ("address", unit["address"]),
+            ("name", unit["name"]),
+            ("model", unit["model"]),
+            ("hardware", unit["hardware"]),
+            ("firmware", firmware),
+            ("battery", battery),
+            ("bound", {True: "yes", False: "no", None: "not known"}[unit["bound"]]),
+            ("DID", unit["did"]),
+            ("signal", _with(unit["rssi_dbm"], "dBm")),
+            ("confidence", unit["confidence"]),
+            ("next", unit["next"]),
+        ]
+    )
+    for reason in unit["evidence"]:
+        app.terminal.say(f"  - {reason}")
+
+
+def _with(value: object, unit: str) -> str | None:
+    return None if value is None else f"{value} {unit}"

@@ -1,0 +1,57 @@
+"""`mitherm login UNIT`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from mitherm.cli.bench import open_bench
+from mitherm.cli.context import App
+from mitherm.cli.key_view import key_row, render_keys
+from mitherm.cli.options import command, unit_argument
+from mitherm.errors import AnswerNeeded, KeysMismatch
+from mitherm.model.keys import MiKeys
+from mitherm.ops.login import login_with_token, login_with_vault
+from mitherm.ops.target import resolve
+from mitherm.primitives.secret import Secret
+
+
+@command(
+    "login",
+    examples="""
+    mitherm login A4:C1:38:00:00:01
+    mitherm login A4:C1:38:00:00:01 --token      (asks for the token, hidden)
+    """,
+)
+@unit_argument()
+@click.option("--token", "ask_token", is_flag=True, help="Ask for the token (hidden), or read it from stdin when that is no terminal.")
+@click.pass_obj
+def login_command(app: App, unit: str, ask_token: bool) -> int:
+    """Test keys with a login. Changes nothing on the unit; the generation that opened it is marked as confirmed."""
+    token = _token() if ask_token else None
+
+    async def work() -> dict[str, object]:
+        async with open_bench(app) as bench:
+            address = await resolve(bench, unit)
+            if token is not None:
+                generation = await login_with_token(bench, address, token)
+            else:
+                generation = await login_with_vault(bench, address)
+            return {"keys": [key_row(generation, reveal=False)], "changed": False}
+
+    return app.finish(app.run(work), lambda result: render_keys(app, result))
+
+
+def _token() -> Secret:
+    """Never an argument: those are seen in process lists."""
+    if sys.stdin.isatty():
+        text = click.prompt("token (24 hex digits)", hide_input=True, err=True)
+    else:
+        text = sys.stdin.readline()
+    if not text.strip():
+        raise AnswerNeeded("no token was given", hint="type it, or pipe it to stdin")
+    try:
+        return MiKeys(token=Secret.from_hex(text)).token or Secret(b"")
+    except ValueError as problem:
+        raise KeysMismatch(str(problem)) from None

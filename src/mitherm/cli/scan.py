@@ -1,0 +1,76 @@
+"""`mitherm scan`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from mitherm.cli.bench import open_bench
+from mitherm.cli.context import App
+from mitherm.cli.options import command
+from mitherm.ops.scan import describe, scan, watch
+
+
+@command(
+    "scan",
+    examples="""
+    mitherm scan
+    mitherm scan --duration 30 --json
+    mitherm --radio virtual:demo scan --watch
+    """,
+)
+@click.option("--duration", type=click.FloatRange(0), default=10.0, show_default=True, metavar="S", help="How long to listen.")
+@click.option("--watch", "watching", is_flag=True, help="Go on until Ctrl-C; one line per report.")
+@click.pass_obj
+def scan_command(app: App, duration: float, watching: bool) -> int:
+    """List the units that can be seen, what runs on them, and what can be done next."""
+    if watching:
+        return app.run(lambda: _watch(app))
+
+    async def work() -> list[dict[str, object]]:
+        async with open_bench(app) as bench:
+            return await scan(bench, duration)
+
+    return app.finish({"units": app.run(work), "changed": False}, lambda result: _render(app, result))
+
+
+async def _watch(app: App) -> int:
+    async with open_bench(app) as bench:
+        async for unit in watch(bench, None):
+            if not unit.interesting:
+                continue
+            line = describe(bench, unit)
+            if app.settings.as_json:
+                sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+            else:
+                app.terminal.say("  ".join(str(cell) for cell in _row(line) if cell not in (None, "")))
+    return 0
+
+
+def _render(app: App, result: Mapping[str, Any]) -> None:
+    if not result["units"]:
+        app.terminal.say("No unit was seen. Is one powered and near?")
+        return
+    columns = ("address", "name", "rssi", "firmware", "format", "bound", "reading", "next")
+    app.terminal.table(columns, [_row(unit) for unit in result["units"]])
+
+
+def _row(unit: Mapping[str, Any]) -> tuple[object, ...]:
+    firmware = " ".join(str(part) for part in (unit["firmware"]["family"], unit["firmware"]["version"]) if part)
+    bound = {True: "yes", False: "no", None: "?"}[unit["bound"]]
+    rssi = f"{unit['rssi_dbm']} dBm" if unit["rssi_dbm"] is not None else ""
+    reading = reading_text(unit["reading"])
+    return (unit["address"], unit["name"], rssi, firmware, unit["beacon_format"], bound, reading, unit["next"])
+
+
+def reading_text(reading: Mapping[str, Any] | None) -> str:
+    """21.5 °C  45 %  2.95 V"""
+    if reading is None:
+        return ""
+    units = {"temperature_c": "°C", "humidity_pct": "%", "battery_pct": "% bat", "battery_mv": "mV"}
+    return "  ".join(f"{reading[name]} {unit}" for name, unit in units.items() if reading.get(name) is not None)

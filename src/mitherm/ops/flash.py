@@ -1,0 +1,69 @@
+"""`flash` puts one image on a unit; `bring` reaches a goal. Both are the same pursuit with another planner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mitherm.device.observation import Observation
+from mitherm.errors import NotSupported, UsageProblem
+from mitherm.ops.bench import Bench
+from mitherm.ops.images import Chosen, Wish
+from mitherm.ops.info import brief
+from mitherm.ops.library import Shelf
+from mitherm.ops.plan import GOALS, Assets, Goal, Plan, make_plan, plan_image
+from mitherm.ops.pursue import Pursuit, pursue
+from mitherm.ops.target import resolve
+from mitherm.ops.transfer import PaceChoice
+
+
+async def flash(bench: Bench, unit: str, image: str, *, signs: Sequence[str] = (), pace: PaceChoice = "auto") -> Pursuit:
+    """Put `image` (a file or a library name) on `unit`, with activation or login where the running firmware wants them."""
+    shelf = Shelf(bench.stores.library, signs)
+    wanted = shelf.get(image)
+    if wanted.inspection.problem is not None:
+        raise wanted.inspection.problem
+    if wanted.inspection.kind != "telink":
+        raise NotSupported(
+            f"{wanted.name} is a {wanted.inspection.kind}; `flash` sends plain Telink images",
+            hint="`mitherm firmware inspect` says what the file is",
+        )
+    address = await resolve(bench, unit)
+
+    def find(wish: Wish) -> Chosen:
+        return shelf.signed(wanted, wish) if wish.signed_for else wanted
+
+    def planner(seen: Observation, assets: Assets) -> Plan:
+        return plan_image(seen, assets, wanted)
+
+    return await pursue(bench, address, "flash", planner, find, pace)
+
+
+async def bring(
+    bench: Bench, unit: str, goal: str, *, images: Sequence[str] = (), fresh: bool = False, pace: PaceChoice = "auto"
+) -> Pursuit:
+    """Bring `unit` to `goal`, from whatever state it is in. Safe to repeat after any interruption."""
+    known: Goal | None = next((one for one in GOALS if one == goal), None)
+    if known is None:
+        raise UsageProblem(f"unknown goal {goal!r}", hint=f"goals: {', '.join(GOALS)}")
+    shelf = Shelf(bench.stores.library, images)
+    address = await resolve(bench, unit)
+
+    def planner(seen: Observation, assets: Assets) -> Plan:
+        return make_plan(known, seen, assets, fresh=fresh)
+
+    return await pursue(bench, address, "bring", planner, shelf.find, pace)
+
+
+def report(pursuit: Pursuit) -> dict[str, object]:
+    """The result in the shape of the contract."""
+    return {
+        "plan": pursuit.plan.lines(),
+        "notes": list(pursuit.plan.notes),
+        "outcome": pursuit.outcome,
+        "before": brief(pursuit.before),
+        "after": brief(pursuit.after),
+        "seconds": pursuit.seconds,
+        "changed": pursuit.changed,
+        "rules": [judgement.to_json(False) for judgement in pursuit.rules],
+    }
+

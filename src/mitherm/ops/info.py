@@ -1,0 +1,64 @@
+"""What one unit is, in the shape of the contract."""
+
+from __future__ import annotations
+
+from mitherm.device.observation import Observation
+from mitherm.ops.bench import Bench
+from mitherm.ops.look import look
+from mitherm.ops.plan import needs_signature
+from mitherm.ops.target import resolve
+
+_CLI_FAMILY = {"zbdevice": "zigbee", "phy62x2": "unknown", "other": "unknown"}
+
+
+async def info(bench: Bench, unit: str) -> dict[str, object]:
+    """Resolve, connect, identify. Raises DeviceNotFound and what the link raises."""
+    address = await resolve(bench, unit)
+    return describe_unit(bench, (await look(bench, address)).seen)
+
+
+def describe_unit(bench: Bench, seen: Observation) -> dict[str, object]:
+    """`result.unit` of `info`."""
+    identity = seen.identity
+    return {
+        "address": str(seen.address),
+        "name": seen.name,
+        "rssi_dbm": seen.rssi_dbm,
+        "model": identity.model,
+        "firmware": {"family": _CLI_FAMILY.get(seen.family, seen.family), "version": seen.version},
+        "beacon_format": None,
+        "bound": seen.registered,
+        "reading": None,
+        "next": _next(bench, seen),
+        "hardware": identity.hardware,
+        "battery_mv": seen.battery_mv,
+        "battery_pct": seen.battery_pct,
+        "did": seen.did,
+        "confidence": identity.confidence,
+        "evidence": list(identity.evidence),
+    }
+
+
+def brief(seen: Observation) -> dict[str, object]:
+    """`before` and `after` of `flash` and `bring`."""
+    return {
+        "address": str(seen.address),
+        "firmware": {"family": _CLI_FAMILY.get(seen.family, seen.family), "version": seen.version},
+        "model": seen.identity.model,
+        "hardware": seen.identity.hardware,
+        "bound": seen.registered,
+        "did": seen.did,
+        "battery_mv": seen.battery_mv,
+    }
+
+
+def _next(bench: Bench, seen: Observation) -> str | None:
+    if seen.is_custom:
+        return "flash"
+    if seen.family != "stock":
+        return None
+    if seen.registered is not False and bench.stores.vault.current(seen.address) is not None:
+        return "login"
+    if needs_signature(seen) or seen.registered:
+        return "keys-needed"
+    return "activate"
