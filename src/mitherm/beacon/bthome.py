@@ -24,7 +24,7 @@ _TAIL: Final = 8
 _FAST: Final = [
     None
     if (kind := KINDS.get(number)) is None or kind.variable
-    else (kind.name, kind.length + 1, kind.unpack, kind.divisor, kind.multiplier)
+    else (kind.name, kind.length + 1, kind.unpack, kind.divisor)
     for number in range(256)
 ]
 """KINDS of fixed length as tuples: attribute access would be half of the time of an object."""
@@ -105,12 +105,12 @@ def _objects(data: bytes, at: int, reading: Reading) -> None:
                 break
             at = behind
             continue
-        name, size, unpack, divisor, multiplier = entry
+        name, size, unpack, divisor = entry
         if at + size > end:
             break
         raw = unpack(data, at + 1)[0]
         if divisor:
-            raw = raw * multiplier / divisor
+            raw = raw / divisor
         if name in values:
             _again(values, name, raw)
         else:
@@ -178,12 +178,12 @@ def _v1_value(kind: Kind, layout: int, data: bytes) -> tuple[Any] | None:
         return (float(f"{number:.7g}") / max(kind.divisor, 1),) if math.isfinite(number) else None
     if layout not in (_V1_UNSIGNED, _V1_SIGNED, _V1_TIMESTAMP):
         return None
-    if kind.unpack is KINDS[0x10].unpack:
+    if kind.meaning == "bool":
         return (any(data),)
-    if kind.name in ("button", "dimmer"):
+    if kind.meaning != "number":
         return (kind.unpack(data, 0)[0],) if len(data) == kind.length else None
-    raw = int.from_bytes(data, "little", signed=layout == _V1_SIGNED)
-    return (raw * kind.multiplier / kind.divisor if kind.divisor else raw,)
+    raw = int.from_bytes(data, "little", signed=layout == _V1_SIGNED) * (35 if kind.number == 0x58 else 1)
+    return (raw / kind.divisor if kind.divisor else raw,)
 
 
 def _put(values: dict[str, Any], name: str, value: Any) -> None:

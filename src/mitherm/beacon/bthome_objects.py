@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 Unpack = Callable[[bytes, int], tuple[Any, ...]]
 """(data, position) to a tuple whose first item is the raw value."""
@@ -31,15 +31,14 @@ _VARIABLE: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One object id. Value = raw * multiplier / divisor; divisor 0 leaves the raw value as it is."""
+    """One object id. Value = raw / divisor; divisor 0 leaves the raw value as it is."""
 
     number: int
     name: str
     length: int
     unpack: Unpack
     divisor: int = 0
-    multiplier: int = 1
-    signed: bool = False
+    meaning: Literal["number", "bool", "other"] = "number"
 
     @property
     def variable(self) -> bool:
@@ -49,6 +48,11 @@ class Kind:
 
 def _u24(data: bytes, at: int) -> tuple[int]:
     return (data[at] | data[at + 1] << 8 | data[at + 2] << 16,)
+
+
+def _thirty_five(data: bytes, at: int) -> tuple[int]:
+    raw = data[at]
+    return (35 * (raw - 256 if raw > 127 else raw),)
 
 
 def _button(data: bytes, at: int) -> tuple[object]:
@@ -82,6 +86,7 @@ _LAYOUTS: Final[dict[str, tuple[int, Unpack]]] = {
     "u3": (3, _u24),
     "u4": (4, struct.Struct("<I").unpack_from),
     "i1": (1, struct.Struct("b").unpack_from),
+    "i1 * 35": (1, _thirty_five),
     "i2": (2, struct.Struct("<h").unpack_from),
     "i4": (4, struct.Struct("<i").unpack_from),
     "bool": (1, struct.Struct("?").unpack_from),
@@ -100,6 +105,7 @@ _NUMBERS: Final = (
     (0x02, "temperature", "i2", 100),
     (0x45, "temperature", "i2", 10),
     (0x57, "temperature", "i1", 0),
+    (0x58, "temperature", "i1 * 35", 100),
     (0x03, "humidity", "u2", 100),
     (0x2E, "humidity", "u1", 0),
     (0x04, "pressure", "u3", 100),
@@ -195,7 +201,6 @@ _BOOLEANS: Final = {
 }
 
 KINDS: Final[dict[int, Kind]] = {
-    number: Kind(number, name, *_LAYOUTS[layout], divisor, signed=layout[0] == "i")
+    number: Kind(number, name, *_LAYOUTS[layout], divisor, "number" if layout[0] in "ui" else "other")
     for number, name, layout, divisor in _NUMBERS
-} | {number: Kind(number, name, *_LAYOUTS["bool"]) for number, name in _BOOLEANS.items()}
-KINDS[0x58] = Kind(0x58, "temperature", *_LAYOUTS["i1"], 100, 35, signed=True)
+} | {number: Kind(number, name, *_LAYOUTS["bool"], meaning="bool") for number, name in _BOOLEANS.items()}

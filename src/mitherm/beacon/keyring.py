@@ -1,0 +1,100 @@
+"""The keys a receiver may try, and the check of one key against what is on the air (beacons.md 10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from mitherm.beacon.decode import decode
+from mitherm.beacon.keys import LEGACY_KEY, BeaconKey
+from mitherm.model.address import Address
+from mitherm.model.reading import Reading, Undecoded
+
+Sender = Address | str
+"""Who sent a frame: an address, or the name the system gives where it hides addresses (macOS)."""
+
+_UNREADABLE: Final = ("no-key", "key-length", "auth-failed")
+
+
+@dataclass(frozen=True, slots=True)
+class RingKey:
+    """A key with its origin: the unit it was made for, and a label such as a fingerprint or generation."""
+
+    key: BeaconKey
+    owner: Address | None
+    label: str = ""
+
+
+@dataclass(slots=True)
+class KeyRing:
+    """All known keys. Those of a unit are tried first, newest first, then those of all others."""
+
+    keys: list[RingKey] = field(default_factory=list)
+    """Oldest first."""
+
+    def add(self, key: BeaconKey, owner: Address | None = None, label: str = "") -> None:
+        """Add the newest key of a unit; an owner of None means that the unit is not known."""
+        self.keys.append(RingKey(key, owner, label))
+
+    def decode(
+        self, uuid: int, data: bytes, address: Address | None, hint: RingKey | None = None
+    ) -> tuple[Reading | Undecoded, RingKey | None]:
+        """Decode with the key that fits; `hint` is tried first. The key is None for plain frames and when none fits.
+
+        Where the address is hidden, each key is tried with its owner's. Errors speak about the unit's own keys: `no-key`
+        when only keys of other units were tried.
+        """
+        first = decode(uuid, data, address, None if hint is None else hint.key)
+        if isinstance(first, Reading):
+            return first, hint if first.authenticated else None
+        if first.error not in _UNREADABLE:
+            return first, None
+        return self._search(uuid, data, address, first)
+
+    def _search(
+        self, uuid: int, data: bytes, address: Address | None, failure: Undecoded
+    ) -> tuple[Reading | Undecoded, RingKey | None]:
+        failure = Undecoded("no-key", failure.format, failure.mi)
+        for own in (True, False):
+            for entry in reversed(self.keys):
+                if (entry.owner == address and address is not None) is not own:
+                    continue
+                found = decode(uuid, data, address or entry.owner, entry.key)
+                if isinstance(found, Reading) and (own or found.authenticated):
+                    return found, entry
+                if own and isinstance(found, Undecoded) and failure.error != "auth-failed":
+                    failure = found
+        return failure, None
+
+
+@dataclass(slots=True)
+class KeyCheck:
+    """Does this key belong to that unit? Answered by an encrypted beacon that is certainly new (product-needs.md F10).
+
+    Stock firmware sends encrypted beacons every 10 minutes or more, and systems repeat old service data, so a frame that
+    was already there when the key came proves nothing against it. `seen` = payloads known from before; the first
+    unknown one that does not fit is taken as another old one.
+    """
+
+    key: BeaconKey
+    address: Address | None
+    seen: set[bytes] = field(default_factory=set)
+    idle: int = 0
+    """Frames without anything encrypted so far."""
+    doubtful: int = 0
+    """Different encrypted frames that did not fit."""
+
+    def receive(self, uuid: int, data: bytes) -> Literal["confirmed", "refuted", "waiting"]:
+        """Take a frame of the unit; the answer is final unless it is `waiting`."""
+        without = decode(uuid, data, self.address)
+        if isinstance(without, Reading):
+            self.idle += 1
+            return "waiting"
+        if without.error != "no-key" or data in self.seen:
+            return "waiting"
+        self.seen.add(data)
+        found = decode(uuid, data, self.address, self.key)
+        if isinstance(found, Reading):
+            return "confirmed" if found.authenticated or self.key.length == LEGACY_KEY else "waiting"
+        self.doubtful += 1
+        return "refuted" if self.doubtful > 1 else "waiting"
