@@ -1,0 +1,260 @@
+"""Judges of the image vectors: check sums, image building, what the reference pages accept, signature tails."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from judges._recipes import build, image, named_file
+from mitherm.errors import BadFile
+from mitherm.image.container import MAGIC as CONTAINER_MAGIC
+from mitherm.image.container import ZigbeeContainer
+from mitherm.image.inspect import inspect, verify
+from mitherm.image.sign_file import SignFile
+from mitherm.image.tail import MAGIC as TAIL_MAGIC
+from mitherm.image.tail import tag_crc
+from mitherm.image.telink import BANK, EXTENDED, FLAG, MARK, TelinkImage, crc_ok, finalise, pad, trailer
+from mitherm.primitives.checksums import crc16, crc32_raw
+
+Case = dict[str, Any]
+Verdicts = Iterator[tuple[str, str | None]]
+
+_TEXTS: Final = {
+    "short": "Wrong binary Telink OTA firmware size!",
+    "head": "Unknown Zigbee OTA header!",
+    "inner": "Wrong binary Zigbee OTA firmware size!",
+    "type": "The current firmware version does not support OTA for image type `{:04X}`.",
+    "extended": "The current firmware version does not support EXT OTA. "
+    "Update the new custom BLE version (4.6 or higher)!",
+    "208k": "Size firmware is more 208 kbytes!",
+    "bank": f"Size firmware is more {BANK} bytes!",
+    "mark": "Incorrect head in Telink OTA binary firmware",
+    "size": "Invalid size pointer in Telink OTA binary firmware!",
+    "crc": "Incorrect CRC in Telink OTA binary firmware!",
+    "simple": "Select file is no telink firmware .bin",
+}
+
+
+def _each(check: Callable[[Case], str | None]) -> Callable[[dict[str, Any]], Verdicts]:
+    """A judge from a function of one case; an exception of ours is a failure, not an end."""
+
+    def judge(document: dict[str, Any]) -> Verdicts:
+        for case in document["cases"]:
+            try:
+                yield case["name"], check(case)
+            except (BadFile, ValueError, LookupError, AttributeError) as problem:
+                yield case["name"], f"{type(problem).__name__}: {problem}"
+
+    return judge
+
+
+def _differs(**pairs: tuple[Any, Any]) -> str | None:
+    """The first pair (got, wanted) that is not equal."""
+    return next((f"{name}: {got!r}, not {wanted!r}" for name, (got, wanted) in pairs.items() if got != wanted), None)
+
+
+def _sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+# --- ota-crc ----------------------------------------------------------------------------------------------------------
+
+
+def _crc(case: Case) -> str | None:
+    value = int(case["value"], 16)
+    if "file" in case:
+        return _crc_of_file(case, value)
+    data = bytes.fromhex(case["data"])
+    sums: dict[str, Callable[[bytes], int]] = {
+        "crc16": crc16,
+        "crc32_trailer": crc32_raw,
+        "crc32_tag": lambda data: crc32_raw(data, 0),
+    }
+    got = sums[case["kind"]](data)
+    size = 2 if case["kind"] == "crc16" else 4
+    stored = got.to_bytes(size, "little").hex()
+    return _differs(value=(got, value), stored=(stored, case.get("stored", stored)))
+
+
+def _crc_of_file(case: Case, value: int) -> str | None:
+    file = case["file"]
+    data = named_file(file) if "recipe" in file or "hex" in file else image(file["seed"], file["n"])
+    parsed = TelinkImage.parse(data).data
+    got = tag_crc(parsed[:-4], b"") if case["kind"] == "crc32_tag" else trailer(parsed[:-4])
+    return _differs(value=(got, value), sha256=(_sha(data), case.get("sha256", _sha(data))))
+
+
+# --- ota-image-build --------------------------------------------------------------------------------------------------
+
+
+def _image_build(case: Case) -> str | None:
+    return _wrapped(case) if "header_hex" in case else _finalised(case)
+
+
+def _finalised(case: Case) -> str | None:
+    raw, wanted = named_file(case["raw"]), case["result"]
+    if _sha(raw) != case["raw"].get("sha256", _sha(raw)):
+        return "the recipe does not give the raw file of the vector"
+    try:
+        made = finalise(raw)
+    except BadFile as problem:
+        return None if _unfit(raw) else str(problem)
+    header = TelinkImage.parse(made).header
+    again_differs = finalise(made) != made
+    return _differs(
+        length=(len(made), wanted["length"]),
+        size_field=(header.size, wanted.get("size_field", header.size)),
+        bytes_6_7=(header.flag.hex(), wanted.get("bytes_6_7", "5d02")),
+        trailer=(made[-4:].hex(), wanted.get("trailer", made[-4:].hex())),
+        hex=(made.hex(), wanted.get("hex", made.hex())),
+        sha256=(_sha(made), wanted["sha256"]),
+        second_run=(again_differs, case.get("second_run_changes_file", False)),
+    )
+
+
+def _unfit(raw: bytes) -> bool:
+    """Files the reference tool takes unseen and ours refuses on purpose: no mark, or finished and damaged."""
+    finished = raw[6:8] == FLAG
+    return raw[8:12] != MARK or (finished and not crc_ok(raw[: int.from_bytes(raw[24:28], "little")]))
+
+
+def _wrapped(case: Case) -> str | None:
+    inner = build(case["image_recipe"])
+    head = bytes.fromhex(case["header_hex"])
+    file = head + inner
+    read = ZigbeeContainer.from_bytes(file)
+    explicit = case.get("args")
+    made = ZigbeeContainer.wrap(
+        inner,
+        manufacturer=read.manufacturer if explicit else None,
+        image_type=read.image_type if explicit else None,
+        file_version=read.file_version if explicit else None,
+        text=read.text,
+    )
+    prefix = made.file_name("").removesuffix("-.zigbee")
+    named = case.get("file_name", prefix).removesuffix(".zigbee")
+    return _differs(
+        image_sha256=(_sha(inner), case["image_sha256"]),
+        read_image=(read.image, inner),
+        header=(made.to_bytes()[:62].hex(), case["header_hex"]),
+        length=(len(made.to_bytes()), case["length"]),
+        sha256=(_sha(made.to_bytes()), case["sha256"]),
+        payload_offset=(len(head), case.get("payload_offset", 62)),
+        file_name=(named.startswith(prefix), True),
+    )
+
+
+# --- ota-image-validate -----------------------------------------------------------------------------------------------
+
+
+def _validate(case: Case) -> str | None:
+    data = named_file(case["file"])
+    if _sha(data) != case["file"]["sha256"]:
+        return "the recipe does not give the file of the vector"
+    extended = not case["state"].startswith("no extended")
+    text, payload = _full_page(data, extended) if case["page"] == "TelinkMiFlasher" else _simple_page(data)
+    sent = pad(payload)
+    return _differs(
+        message=(text, case["message"]),
+        accepted=(text is None, case["accepted"]),
+        blocks=(len(sent) // 16 if text is None else 0, case["blocks"]),
+        sent_sha256=(_sha(sent) if text is None else None, case["sent_sha256"]),
+        inspection=(_our_verdict_fits(data, text), True),
+    )
+
+
+def _simple_page(data: bytes) -> tuple[str | None, bytes]:
+    """TelinkOTA.html and TelinkFlasher.html look at the boot mark only."""
+    return (None if data[8:12] == MARK else _TEXTS["simple"]), data
+
+
+def _full_page(data: bytes, extended: bool) -> tuple[str | None, bytes]:
+    """TelinkMiFlasher.html: firmware-image.md 8, in its order."""
+    if len(data) < 1024:
+        return _TEXTS["short"], data
+    in_container = data.startswith(CONTAINER_MAGIC)
+    payload = data[62:] if in_container else data
+    if in_container:
+        text, payload = _container_page(data, extended)
+        if text:
+            return text, payload
+    if extended and len(payload) > EXTENDED:
+        return _TEXTS["208k"], payload
+    if not extended and len(payload) > BANK:
+        return _TEXTS["bank"], payload
+    return _image_page(payload), payload
+
+
+def _container_page(data: bytes, extended: bool) -> tuple[str | None, bytes]:
+    version, head = int.from_bytes(data[4:6], "little"), int.from_bytes(data[6:8], "little")
+    kind, length = int.from_bytes(data[12:14], "little"), int.from_bytes(data[58:62], "little")
+    payload = data[62 : 62 + length]
+    if (version, head) != (0x0100, 56):
+        return _TEXTS["head"], payload
+    if length < 2048 or length + 62 > len(data):
+        return _TEXTS["inner"], payload
+    if not extended and 0x0203 <= kind <= 0x0205:
+        return _TEXTS["type"].format(kind), payload
+    return (_TEXTS["extended"] if not extended and length > BANK else None), payload
+
+
+def _image_page(payload: bytes) -> str | None:
+    if payload[8:12] != MARK:
+        return _TEXTS["mark"]
+    size = int.from_bytes(payload[24:28], "little")
+    if size > len(payload) or size % 16 != 4:
+        return _TEXTS["size"]
+    stored = int.from_bytes(payload[size - 4 : size], "little")
+    return None if size >= 4 and trailer(payload[: size - 4]) == stored else _TEXTS["crc"]
+
+
+_UNSOUND: Final = frozenset({_TEXTS[key] for key in ("head", "inner", "mark", "size", "crc")})
+
+
+def _our_verdict_fits(data: bytes, text: str | None) -> bool:
+    """Our own check refuses everything the full page calls unsound, and agrees with itself."""
+    found = inspect(data)
+    try:
+        sound = verify(data).crc_ok is True
+    except BadFile:
+        sound = False
+    consistent = sound == (found.crc_ok is True)
+    return consistent and not (sound and text in _UNSOUND)
+
+
+# --- ota-sign-tail ----------------------------------------------------------------------------------------------------
+
+
+def _sign_tail(case: Case) -> str | None:
+    plain = named_file(case["image"])
+    if _sha(plain) != case["image"].get("sha256", _sha(plain)):
+        return "the recipe does not give the image of the vector"
+    raw = bytes.fromhex(case["sign_file_hex"])
+    signed, wanted = pad(SignFile.from_bytes(raw).apply(plain)), case["result"]
+    tail_hex = signed[len(plain) :].hex()
+    return _decoded(case, raw) or _differs(
+        length=(len(signed), wanted["length"]),
+        blocks=(len(signed) // 16, wanted.get("blocks", len(signed) // 16)),
+        sha256=(_sha(signed), wanted["sha256"]),
+        tail=(tail_hex, wanted.get("tail_hex", tail_hex)),
+        idempotent=(SignFile.from_bytes(raw).apply(signed) if TAIL_MAGIC in signed else signed, signed),
+    )
+
+
+def _decoded(case: Case, raw: bytes) -> str | None:
+    """Decode, and encode what the vector says into the same file."""
+    read, wanted = SignFile.from_bytes(raw), case.get("decoded")
+    if wanted is None:
+        return _differs(encoded=(read.to_bytes(), raw))
+    patches = tuple((patch["offset"], int(patch["value"], 16)) for patch in wanted["patches"])
+    made = SignFile(raw[: wanted["block_len"]], wanted["fill"], patches)
+    return _differs(decoded=(read, made), encoded=(made.to_bytes().hex(), raw.hex()))
+
+
+AREAS = {
+    "ota-crc": _each(_crc),
+    "ota-image-build": _each(_image_build),
+    "ota-image-validate": _each(_validate),
+    "ota-sign-tail": _each(_sign_tail),
+}
