@@ -43,7 +43,7 @@ def _each(check: Callable[[Case], str | None]) -> Callable[[dict[str, Any]], Ver
         for case in document["cases"]:
             try:
                 yield case["name"], check(case)
-            except (BadFile, ValueError, LookupError, AttributeError) as problem:
+            except (BadFile, ValueError, TypeError, LookupError, AttributeError) as problem:
                 yield case["name"], f"{type(problem).__name__}: {problem}"
 
     return judge
@@ -107,6 +107,7 @@ def _finalised(case: Case) -> str | None:
         size_field=(header.size, wanted.get("size_field", header.size)),
         bytes_6_7=(header.flag.hex(), wanted.get("bytes_6_7", "5d02")),
         trailer=(made[-4:].hex(), wanted.get("trailer", made[-4:].hex())),
+        raw_hex=(raw.hex(), case["raw"].get("hex", raw.hex())),
         hex=(made.hex(), wanted.get("hex", made.hex())),
         sha256=(_sha(made), wanted["sha256"]),
         second_run=(again_differs, case.get("second_run_changes_file", False)),

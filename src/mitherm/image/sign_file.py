@@ -76,7 +76,7 @@ class SignFile:
 
 def looks_like(data: bytes) -> bool:
     """Whether this is a sign file: the tail magic stands behind the block length."""
-    return len(data) >= len(tail.MAGIC) and data[2:16] == tail.MAGIC[2:] and data[:2] != tail.MAGIC[:2]
+    return data[4:16] == tail.MAGIC[4:] and data[:2] != tail.MAGIC[:2]
 
 
 def has_tail(file: bytes) -> bool:
