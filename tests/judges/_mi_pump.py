@@ -68,7 +68,7 @@ class Pump:
                 try:
                     step, argument = procedure.send, self._do(effect)
                 except LinkTimeout as problem:
-                    step, argument = procedure.throw, problem  # type: ignore[assignment]
+                    step, argument = procedure.throw, problem
         except StopIteration as end:
             result: _R = end.value
             return result

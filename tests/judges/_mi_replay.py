@@ -1,0 +1,206 @@
+"""The unit's direction of the authentication transcripts: every notification in order, then the state that remains."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from mitherm.primitives.crypto import private_key, public_point, shared_secret
+from mitherm.protocol.effects import Notification
+from mitherm.protocol.mi_device import DID_RECORD, KEY_RECORD, MiDevice
+from mitherm.protocol.mi_messages import LoginKeys, SetupKeys
+from mitherm.protocol.uuids import MI_CONTROL, MI_PARCELS
+
+from ._mi_pump import Records
+
+Case = dict[str, Any]
+
+CHARACTERISTICS = {"0010": MI_CONTROL, "0019": MI_PARCELS}
+REGISTRATION_CODES = ("11", "12", "e1", "e3")
+TICK_S = 0.010
+PATIENCE_TICKS = 60
+"""How long a notification may take when the transcript mentions no waiting."""
+
+
+class Wrong(Exception):
+    """The case does not hold."""
+
+
+def need(holds: bool, otherwise: str) -> None:
+    """Raise Wrong unless it holds."""
+    if not holds:
+        raise Wrong(otherwise)
+
+
+def unhex(text: str | None) -> bytes | None:
+    """Hex or nothing."""
+    return None if text is None else bytes.fromhex(text)
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def setup_values(keys: SetupKeys) -> dict[str, str]:
+    """What a registration derives, by the names of the vectors."""
+    values = {"okm": keys.okm, "token": keys.token, "bindkey": keys.bind_key, "did_key": keys.did_key}
+    return {name: value.hex() for name, value in values.items()} | {"hkdf_okm": keys.okm.hex()}
+
+
+def login_values(keys: LoginKeys) -> dict[str, str]:
+    """What a login derives, by the names of the vectors."""
+    session = keys.session
+    values = {
+        "okm": keys.okm,
+        "hkdf_okm": keys.okm,
+        "dev_key": session[:16],
+        "app_key": session[16:32],
+        "dev_iv": session[32:36],
+        "app_iv": session[36:40],
+        "device_proof": keys.device_proof,
+        "app_proof": keys.app_proof,
+        "app_random": keys.app_random,
+        "device_random": keys.device_random,
+    }
+    return {name: value.hex() for name, value in values.items()}
+
+
+def _expected_setup(given: Case, case: Case) -> dict[str, str]:
+    app = private_key(bytes.fromhex(case["client"]["private_key"]))
+    unit = private_key(bytes.fromhex(case["device"]["private_key"]))
+    secret = shared_secret(app, public_point(unit)) or b""
+    keys = SetupKeys.derive(secret)
+    plain = bytes.fromhex(given.get("did_plain") or "")
+    ours = {
+        "app_public": public_point(app),
+        "device_public": public_point(unit),
+        "shared_secret": secret,
+        "did_plain": plain,
+        "did_parcel": keys.seal_did(plain),
+    }
+    return setup_values(keys) | {name: value.hex() for name, value in ours.items()}
+
+
+def check_values(case: Case) -> None:
+    """Every derived value that the case lists is what we derive."""
+    for title, given in case.items():
+        if not title.endswith("intermediate") or given is None:
+            continue
+        if "app_random" in given:
+            parts = (bytes.fromhex(given[name]) for name in ("token", "app_random", "device_random"))
+            ours = login_values(LoginKeys.derive(*parts)) | {"token": given["token"]}
+        else:
+            ours = _expected_setup(given, case)
+        for name, value in given.items():
+            need(name in ours, f"{title}: no rule for {name}")
+            need(value is None or ours[name] == value, f"{title}.{name}: {ours[name]} instead of {value}")
+
+
+# --- the unit ---------------------------------------------------------------------------------------------------------
+
+
+def build(device: Case) -> tuple[MiDevice, Records]:
+    """The unit a case describes."""
+    randoms = deque(bytes.fromhex(text) for text in device.get("randoms", ()))
+    scalar = bytes.fromhex(device["private_key"])
+
+    def entropy(length: int) -> bytes:
+        return scalar if length == len(scalar) else randoms.popleft()
+
+    records = Records({DID_RECORD: unhex(device.get("did_record")), KEY_RECORD: unhex(device.get("key_record"))})
+    unit = MiDevice(
+        records,
+        generation=device["auth_generation"],
+        entropy=entropy,
+        att_payload=device.get("max_att_payload", 20),
+        io_mask=next((value for name, value in device.items() if name.startswith("io")), 0),
+        reset_button=device.get("reset_button", False),
+    )
+    return unit, records
+
+
+class Replay:
+    """Plays one transcript."""
+
+    def __init__(self, device: MiDevice) -> None:
+        self.device = device
+        self.now = 0.0
+        self.codes: list[str] = []
+        self._waiting: deque[Notification] = deque()
+        self._waited = False
+
+    def play(self, kind: str, characteristic: str, value: str) -> None:
+        """One entry."""
+        match kind:
+            case "w" | "w-lost":
+                self._silent(f"before {kind} {value}")
+                self._waited = False
+                if kind == "w":
+                    raw = bytes.fromhex(value)
+                    self._waiting.extend(self.device.write(CHARACTERISTICS[characteristic], raw, self.now))
+            case "n" | "n-lost":
+                self._expect(characteristic, value)
+            case "wait_ms":
+                self._waited = True
+                self.tick(int(value) // 10)
+            case "disconnect":
+                self._silent("before the disconnect")
+                self.device.disconnected()
+            case _:
+                raise Wrong(f"unknown entry {kind}")
+
+    def tick(self, count: int) -> None:
+        """Let time pass."""
+        for _ in range(count):
+            self.now += TICK_S
+            self._waiting.extend(self.device.tick(self.now))
+
+    def finish(self) -> None:
+        """Nothing may be left over."""
+        self.tick(2)
+        self._silent("after the end")
+
+    def _silent(self, when: str) -> None:
+        need(not self._waiting, f"{when} the unit says {[item.data.hex() for item in self._waiting]}")
+
+    def _expect(self, characteristic: str, value: str) -> None:
+        patience = 2 if self._waited else PATIENCE_TICKS
+        while not self._waiting and patience:
+            self.tick(1)
+            patience -= 1
+        need(bool(self._waiting), f"the unit does not say {characteristic} {value}")
+        got = self._waiting.popleft()
+        same = got.char == CHARACTERISTICS[characteristic] and got.data.hex() == value
+        need(same, f"the unit says {got.data.hex()} instead of {characteristic} {value}")
+        if characteristic == "0010":
+            self.codes.append(value)
+
+
+def replay(case: Case) -> None:
+    """The unit answers as recorded and is left in the recorded state."""
+    device, records = build(case["device"])
+    player = Replay(device)
+    for number, entry in enumerate(case["transcript"]):
+        try:
+            player.play(entry[0], str(entry[1]) if len(entry) > 2 else "", str(entry[-1]))
+        except Wrong as wrong:
+            raise Wrong(f"entry {number}: {wrong}") from None
+    player.finish()
+    if "codes" in case:
+        need(player.codes == case["codes"], f"codes {player.codes}")
+    if "result" in case:
+        verdicts = [None, *(code for code in player.codes if code[:2] in REGISTRATION_CODES)]
+        need(verdicts[-1] == case["result"], f"codes {player.codes}")
+    _check_state(case["after"], device, records)
+
+
+def _check_state(after: Case, device: MiDevice, records: Records) -> None:
+    ours = {
+        "did_record": records.find(DID_RECORD),
+        "key_record": records.find(KEY_RECORD),
+        "authorized": device.authorised,
+        "session_keys": device.session_keys,
+    }
+    for name, value in after.items():
+        need(name in ours, f"after: no rule for {name}")
+        got = ours[name]
+        need((got.hex() if isinstance(got, bytes) else got) == value, f"after: {name} is {got!r}")
