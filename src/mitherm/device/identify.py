@@ -109,7 +109,7 @@ def _named(family: Family, reason: str) -> Identity:
 
 def _by_name(seen: Evidence) -> Identity:
     """No service of any known firmware: a name alone is never a verdict."""
-    reasons = ("no service of a known firmware" if seen.services else "no services could be read",)
+    reasons: tuple[str, ...] = ("no service of a known firmware" if seen.services else "no services could be read",)
     name = seen.advertised_name
     if name is not None and (_CUSTOM_NAME.fullmatch(name) or name == "LYWSD03MMC"):
         reasons += (f"the advertised name {name} is only a hint",)

@@ -6,7 +6,6 @@ from typing import Final
 
 from mitherm.beacon.advert import name_ad
 from mitherm.image.tail import ROOTS, verify
-from mitherm.model.address import XIAOMI_OUI, Address
 from mitherm.model.gatt import GattTable
 from mitherm.protocol import uuids
 from mitherm.protocol.effects import Notification
@@ -23,6 +22,7 @@ from mitherm.virtual.firmware.stock_adverts import (
 )
 from mitherm.virtual.firmware.stock_vendor import VendorServices, battery_pct
 from mitherm.virtual.gatt_stock import Line, line_of, stock_table
+from mitherm.virtual.mac import complete_mac
 from mitherm.virtual.nor_flash import NorFlash
 from mitherm.virtual.stock_records import StockRecords
 
@@ -34,7 +34,6 @@ SECTOR_ERASE_S: Final = 0.045
 SUPERVISION_S: Final = 4.0
 ATT_PAYLOAD: Final = 20
 
-_MAC: Final = 0x76000
 _HARDWARE: Final = 0x55000
 _BOOT_COUNT: Final = 0x53000
 _BLOCK: Final = 16
@@ -97,16 +96,12 @@ class StockFirmware(Firmware):
 
     def boot(self) -> None:
         """MAC, boot count, clock log, headers, record store and counter (flash-layout.md 3.5 and 5)."""
-        _complete_mac(self.chip)
+        address = complete_mac(self.chip)
         count_boot(self.chip.flash)
         self.vendor.boot()
         counter = self.records.boot()
         self.adverts = StockAdverts(
-            self.line,
-            self.image.model,
-            Address.from_reversed(self.chip.flash.read(_MAC, 6)),
-            counter,
-            self._idle_interval_s(),
+            self.line, self.image.model, address, counter=counter, idle_interval_s=self._idle_interval_s()
         )
 
     def _idle_interval_s(self) -> float:
@@ -247,15 +242,6 @@ class StockFirmware(Firmware):
 
 _TAKES_NOTHING: Final = (uuids.STOCK_INDEX,)
 """The one handler that gives an empty write a meaning."""
-
-
-def _complete_mac(chip: Chip) -> None:
-    """A blank address becomes A4:C1:38 and three random bytes; two random bytes follow where there are none."""
-    if chip.flash.is_blank(_MAC, 6):
-        oui = bytes.fromhex(XIAOMI_OUI.replace(":", ""))
-        chip.flash.program(_MAC, chip.entropy(3) + oui[::-1])
-    if chip.flash.is_blank(_MAC + 6, 2):
-        chip.flash.program(_MAC + 6, chip.entropy(2))
 
 
 def count_boot(flash: NorFlash) -> None:

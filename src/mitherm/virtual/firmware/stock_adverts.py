@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 from mitherm.beacon.advert import MIBEACON, flags_ad, name_ad, service_data_ad
 from mitherm.beacon.keys import BeaconKey
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_battery, mi_humidity, mi_temperature
+from mitherm.image.products import LYWSD03MMC, product
 from mitherm.model.address import Address
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.stock import clamped
@@ -19,7 +20,6 @@ Content: TypeAlias = Literal["idle", "temperature", "humidity", "battery"]
 CAPABILITY: Final = 0x08
 CAPABILITY_IO: Final = 0x28
 IO_CAPABILITY: Final = 0x0001
-PRODUCT_ID: Final = 0x055B
 IDLE_0130_S: Final = 1.7
 IDLE_0159_C_S: Final = 2.05
 IDLE_0159_B16_S: Final = 0.55
@@ -89,10 +89,11 @@ class Sample:
 class StockAdverts:
     """Builds the frames. `counter` is the 32-bit frame counter; it grows with every change of content."""
 
-    def __init__(self, line: Line, name: str, address: Address, counter: int, idle_interval_s: float) -> None:
+    def __init__(self, line: Line, model: str, address: Address, *, counter: int, idle_interval_s: float) -> None:
         self.counter = counter if line == "0159" else counter + 1
         self._line = line
-        self._name = name
+        self._name = model
+        self._product_id = product(model) or product(LYWSD03MMC) or 0
         self._address = address
         self._idle_interval_s = idle_interval_s
         self._last: tuple[Phase, bytes | None] | None = None
@@ -115,13 +116,13 @@ class StockAdverts:
         if phase.content == "idle" or bind_key is None:
             return self._idle(phase)
         objects = _object(phase.content, sample())
-        beacon = MiBeacon(PRODUCT_ID, self.counter, self._address, objects=objects)
+        beacon = MiBeacon(self._product_id, self.counter, self._address, objects=objects)
         return flags_ad() + service_data_ad(MIBEACON, beacon.encrypted(self._address, BeaconKey(Secret(bind_key))))
 
     def _idle(self, phase: Phase) -> bytes:
         with_io = self._line != "0159" and phase.number == 0
         beacon = MiBeacon(
-            PRODUCT_ID,
+            self._product_id,
             self.counter,
             self._address,
             CAPABILITY_IO if with_io else CAPABILITY,
