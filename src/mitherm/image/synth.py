@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import struct
 from datetime import datetime
 from functools import cache
 from itertools import pairwise
@@ -25,12 +24,11 @@ from mitherm.image.recognise import (
     STOCK_TEXT,
     SYNTHETIC_MARK,
     SYNTHETIC_MARK_AT,
-    TEXTS_AT,
     TEXTS_END,
     Kind,
 )
 from mitherm.image.sign_file import SignFile
-from mitherm.image.telink import FLAG, MARK, STARTUP, pad, trailer
+from mitherm.image.telink import FLAG, MARK, STARTUP, Header, pad, trailer
 from mitherm.primitives import crypto
 
 SIGNED_KIND: Final = "stock-2.1.1_0159"
@@ -103,35 +101,25 @@ def _length(kind: str, parsed: Kind) -> int:
 
 def _head(kind: str, parsed: Kind, model: str, length: int) -> bytes:
     """The first 256 bytes."""
-    head = bytearray(TEXTS_END)
-    words = _pvvx_words(model) if parsed.family == "pvvx" else (0, 0, 0)
-    struct.pack_into(
-        "<2sI2s4sHH2sHHHI",
-        head,
-        0,
-        *(
-            b"\x26\x80",
-            words[0],
-            FLAG,
-            MARK,
-            0x0400,
-            0x0088,
-            _INTERRUPT[parsed.family],
-            words[1],
-            words[2],
-            0,
-            length,
-        ),
+    file_version, manufacturer, image_type = _pvvx_words(model) if parsed.family == "pvvx" else (0, 0, 0)
+    header = Header(
+        reset_branch=b"\x26\x80",
+        file_version=file_version,
+        flag=FLAG,
+        mark=MARK,
+        ram_units=0x0400,
+        constant_0e=0x0088,
+        interrupt_branch=_INTERRUPT[parsed.family],
+        manufacturer=manufacturer,
+        image_type=image_type,
+        reserved_16=0,
+        size=length,
+        reserved_1c=0,
+        startup=STARTUP,
     )
-    texts = b"".join(text + b"\0" for text in _texts(parsed, model.encode()))
-    for offset, value in (
-        (0x20, STARTUP),
-        (SYNTHETIC_MARK_AT, SYNTHETIC_MARK),
-        (KIND_AT, kind.encode().ljust(KIND_LENGTH, b"\0")),
-        (TEXTS_AT, texts),
-    ):
-        head[offset : offset + len(value)] = value
-    return bytes(head)
+    head = header.to_bytes().ljust(SYNTHETIC_MARK_AT, b"\0") + SYNTHETIC_MARK
+    head = head.ljust(KIND_AT, b"\0") + kind.encode().ljust(KIND_LENGTH, b"\0")
+    return (head + b"".join(text + b"\0" for text in _texts(parsed, model.encode()))).ljust(TEXTS_END, b"\0")
 
 
 def _pvvx_words(model: str) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final, Self
 
 from mitherm.errors import ImageCorrupt, NotAnImage
@@ -56,6 +56,10 @@ class Header:
         if mark != MARK:
             raise NotAnImage(_no_mark(mark))
         return cls(*_HEADER.unpack_from(data))
+
+    def to_bytes(self) -> bytes:
+        """The 40 bytes."""
+        return _HEADER.pack(*astuple(self))
 
     def check_size(self, length: int) -> None:
         """Raises ImageCorrupt unless the size field is possible for a file of `length` bytes."""
