@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from judges import _peers
 from judges._recipes import image_body, named_file, trailer
 from mitherm.errors import AttRefused
 from mitherm.protocol.effects import Await, Effect, Notification, Pause, Procedure, Read, Write
-from mitherm.protocol.extended_ota import AREA, ExtendedOta, ForceLatency, Message, Request
+from mitherm.protocol.extended_ota import ExtendedOta, ForceLatency, Message, Request
 from mitherm.protocol.ota_interval import IntervalWish, ParameterRequest, answer
 from mitherm.protocol.ota_receiver import OtaEvent, OtaReceiver, OtaStarted, Variant
 from mitherm.protocol.telink_ota import BANK_SIZE, BLOCK_SIZE, Block, Start, UncheckedEnd, block_count, blocks, parse
@@ -58,8 +59,8 @@ class _Bench:
         self.flash = NorFlash()
         self.flash.program(running + 8, b"KNLT")
         for entry in case.get("flash_prefill", ()):
-            base, offset = entry["addr"].split("+")
-            start = self.bases[base] + int(offset, 16 if offset.startswith("0x") else 10)
+            base, _, offset = entry["addr"].rpartition("+")
+            start = self.bases.get(base, 0) + int(offset, 0)
             self.flash.data[start : start + len(entry["hex"]) // 2] = bytes.fromhex(entry["hex"])
         self.limit_s = LIMIT_S[variant]
         self.receiver = OtaReceiver(self.flash, variant=variant, running_bank=running, limit_s=self.limit_s)
@@ -116,9 +117,19 @@ class _Bench:
             "new_bank_sha256": lambda: hashlib.sha256(read(bank, expected["hashed_bytes"])).hexdigest(),
             "hashed_bytes": lambda: expected["hashed_bytes"],
             "running_bank_first_16": lambda: read(act, 16).hex(),
-            "at_0x40000": lambda: read(AREA, len(expected["at_0x40000"]) // 2).hex(),
         }
+        for key, value in expected.items():
+            if key.startswith("at_0x"):
+                made[key] = partial(self._hex_at, int(key.removeprefix("at_"), 0), len(value) // 2)
         return {key: made[key]() if key in made else "unknown field" for key in expected}
+
+    def _hex_at(self, address: int, length: int) -> str:
+        return self.flash.read(address, length).hex()
+
+    def images_differ(self, case: dict[str, Any]) -> str | None:
+        """Whether an image we made is not the one the case was recorded with."""
+        pairs = ((key, picture) for key, picture in self.images.items() if f"{key}_sha256" in case)
+        return _first(_differs(case[f"{key}_sha256"], hashlib.sha256(data).hexdigest(), key) for key, data in pairs)
 
 
 def judge_device(document: dict[str, Any]) -> Iterator[Verdict]:
@@ -126,10 +137,12 @@ def judge_device(document: dict[str, Any]) -> Iterator[Verdict]:
     for case in document["cases"]:
         for name, expected in case["expect"].items():
             bench = _Bench(case, Variant(name))
-            wrong = _differs(case["image_sha256"], hashlib.sha256(bench.images["image"]).hexdigest(), "image")
             for operation in case["ops"]:
                 bench.play(operation)
-            yield f"{case['name']} {name}", wrong or _differs(expected, bench.outcome(expected), "outcome")
+            yield (
+                f"{case['name']} {name}",
+                bench.images_differ(case) or _differs(expected, bench.outcome(expected), "outcome"),
+            )
 
 
 # --- ota-client-streams, ota-ext-client -------------------------------------------------------------------------------

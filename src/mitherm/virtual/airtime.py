@@ -153,6 +153,9 @@ class AirRun:
         self.most_in_flight = max(self.most_in_flight, len(self._queue))
 
     def _collect(self) -> bytes:
+        if self._answer is None and self._arrived is None and all(packet.request for packet in self._queue):
+            self._check_link()
+            raise ValueError("no read is open")
         while self._answer is None:
             self._check_link()
             self._event()
