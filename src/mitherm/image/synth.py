@@ -39,7 +39,7 @@ _FILLER: Final = 3808
 _PATCHES: Final = ((0x142, 0x00012313), (0x152, 0x000124A7))
 _PRODUCT_0159: Final = 0x055B
 _MODEL_TEXT_0159: Final = b"miaomiaoce.sensor_ht.t2"
-_VALID: Final = (datetime(2020, 1, 1), datetime(2050, 1, 1))  # noqa: DTZ001 - X.509 wants UTC, naive
+VALID: Final = (datetime(2020, 1, 1), datetime(2050, 1, 1))  # noqa: DTZ001 - X.509 wants UTC, naive
 _NAMES: Final = ("mitherm synthetic root", "mitherm synthetic vendor", "mitherm synthetic developer")
 _MODEL: Final = re.compile(r"[\x21-\x7e]{1,32}")
 _LENGTHS: Final = {"atc1441": 64324, "pvvx": 86340}
@@ -158,8 +158,13 @@ def _certificates() -> tuple[bytes, bytes]:
     for serial, (issuer, subject) in enumerate(pairwise(_NAMES), start=1):
         point = crypto.public_point(crypto.private_key(_scalar(subject)))
         signer = crypto.private_key(_scalar(issuer))
-        chain += crypto.pem(crypto.make_certificate((issuer, subject), point, signer, serial=serial, valid=_VALID))
+        chain += crypto.pem(crypto.make_certificate((issuer, subject), point, signer, serial=serial, valid=VALID))
     return chain, _scalar(_NAMES[-1])
+
+
+def root_scalar() -> bytes:
+    """Private scalar of the synthetic root: public knowledge, it protects nothing."""
+    return _scalar(_NAMES[0])
 
 
 def _scalar(name: str) -> bytes:

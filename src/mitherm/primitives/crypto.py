@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -120,6 +120,12 @@ def ecdsa_sign(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
         return key.sign(message, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
     except UnsupportedAlgorithm:
         return key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+
+def ecdsa_raw(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
+    """ECDSA-SHA256 as r‖s, 64 bytes big-endian."""
+    r, s = decode_dss_signature(ecdsa_sign(key, message))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 def der_signature(raw: bytes) -> bytes:

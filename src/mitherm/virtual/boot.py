@@ -74,12 +74,21 @@ def _image(verdict: BootVerdict, bank: int) -> BootImage:
 
 def create(chip: Chip, image: BootImage) -> Firmware:
     """The personality of an image."""
-    from mitherm.virtual.firmware.atc1441 import Atc1441Firmware
-    from mitherm.virtual.firmware.pvvx import PvvxFirmware
-    from mitherm.virtual.firmware.stock import StockFirmware
+    match image.family:
+        case "stock":
+            from mitherm.virtual.firmware.stock import StockFirmware
 
-    families: dict[str, type[Firmware]] = {"stock": StockFirmware, "pvvx": PvvxFirmware, "atc1441": Atc1441Firmware}
-    return families[image.family](chip, image)
+            return StockFirmware(chip, image)
+        case "pvvx":
+            from mitherm.virtual.firmware.pvvx import PvvxFirmware
+
+            return PvvxFirmware(chip, image)
+        case "atc1441":
+            from mitherm.virtual.firmware.atc1441 import Atc1441Firmware
+
+            return Atc1441Firmware(chip, image)
+        case _:
+            raise ValueError(f"no personality plays {image.family}")
 
 
 def clear_idle_bank(flash: NorFlash, bank: int) -> int:

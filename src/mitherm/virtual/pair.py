@@ -157,8 +157,12 @@ class PairLink:
 
     def _subscribe(self, char: str) -> None:
         self._need(char)
+        try:
+            self._take(self.unit.subscribe(self.now, char, b"\x01\x00"))
+        except NoAnswer:
+            self._pass_time(self.now + ATT_TIMEOUT_S, lambda: False)
+            raise LinkTimeout(f"notifications of {char} could not be enabled") from None
         self._subscribed.add(char)
-        self._take(self.unit.subscribe(self.now, char, b"\x01\x00"))
 
     def _await(self, timeout_s: float) -> Notification:
         self._pass_time(self.now + timeout_s, lambda: bool(self._inbox))

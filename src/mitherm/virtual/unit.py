@@ -13,6 +13,7 @@ from typing import Final
 
 from mitherm.model.address import Address
 from mitherm.model.gatt import GattTable
+from mitherm.protocol.uuids import CCCD
 from mitherm.virtual.boot import Booted, boot_unit
 from mitherm.virtual.chip import Action, Advertise, AttError, Chip, Notify, Terminate, Vanish
 from mitherm.virtual.faults import Fault, FaultTable
@@ -310,9 +311,11 @@ class Unit:
         return self.firmware.read(char), self._collect()
 
     def subscribe(self, now: float, char: str, value: bytes) -> list[Action]:
-        """The CCCD of `char` is written."""
+        """The CCCD of `char` is written. Raises NoAnswer."""
         self.chip.now = now
         firmware = self.firmware
+        if not self._message("write", CCCD, value)[1]:
+            raise NoAnswer
         if firmware is not None and self.chip.connected:
             self._guarded(lambda: firmware.subscribe(char, value))
         return self._collect()

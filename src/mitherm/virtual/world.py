@@ -105,8 +105,8 @@ class World:
 
     def save(self, home: Home) -> None:
         """Write flash.bin and state.toml, each atomically."""
-        _replace(home.folder / "flash.bin", bytes(home.unit.chip.flash.data))
-        _replace(home.folder / "state.toml", tomli_w.dumps(_state(home.unit, self._wall())).encode())
+        replace_file(home.folder / "flash.bin", bytes(home.unit.chip.flash.data))
+        replace_file(home.folder / "state.toml", tomli_w.dumps(_state(home.unit, self._wall())).encode())
 
 
 # --- creating ---------------------------------------------------------------------------------------------------------
@@ -174,8 +174,8 @@ def _create(folder: Path, spec: UnitSpec, entropy: Entropy, wall: datetime) -> C
     unit.faults = FaultTable.from_tables(spec.faults)
     home = folder / spec.address.compact
     home.mkdir()
-    _replace(home / "flash.bin", bytes(chip.flash.data))
-    _replace(home / "state.toml", tomli_w.dumps(_state(unit, wall)).encode())
+    replace_file(home / "flash.bin", bytes(chip.flash.data))
+    replace_file(home / "state.toml", tomli_w.dumps(_state(unit, wall)).encode())
     return Created(spec.address, spec, made.keys)
 
 
@@ -267,7 +267,8 @@ def _idle_s(saved_at: str | None, wall: datetime) -> float:
     return max(0.0, (wall - datetime.fromisoformat(saved_at)).total_seconds())
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file in one step, so that a reader sees the old or the new content."""
     temporary = path.with_name(path.name + ".new")
     temporary.write_bytes(data)
     temporary.replace(path)
