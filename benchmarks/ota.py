@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -129,10 +130,11 @@ def startup() -> list[dict[str, Any]]:
         return [*found, {"name": "mitherm", "skipped": "the command line is not built yet"}]
     mitherm = [sys.executable, "-m", "mitherm"]
     with tempfile.TemporaryDirectory() as folder:
-        home = str(Path(folder) / "units")
-        subprocess.run([*mitherm, "virtual", "create", home], capture_output=True, check=False)
+        os.environ["MITHERM_HOME"] = str(Path(folder) / "home")
+        units = str(Path(folder) / "units")
+        subprocess.run([*mitherm, "virtual", "create", units], capture_output=True, check=False)
         found.append(measured("mitherm --help", [*mitherm, "--help"]))
-        found.append(measured("mitherm scan", [*mitherm, "--radio", f"virtual:{home}", "scan", "--duration", "0"]))
+        found.append(measured("mitherm scan", [*mitherm, "--radio", f"virtual:{units}", "scan", "--duration", "0"]))
     return found
 
 

@@ -80,7 +80,7 @@ def test_misuse_is_told(effects: list[Subscribe | Write | Read | FinishRead], er
 
     def procedure() -> Procedure[None]:
         for effect in effects:
-            yield effect
+            _ = yield effect
 
     with pytest.raises(error):
         AirRun(Air(10, 4, 0.2), Listener()).run(procedure())
