@@ -1,6 +1,7 @@
 """Keys from and for other programs: recognised by content, checked, and never quoted in a complaint."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -340,7 +341,7 @@ def test_newer_document() -> None:
         "mac: !!int x",
         "mac: !!python/object:os.system x",
         "[" * 100000,
-        "mac: " + "[" * 3000,
+        "mac: " + "[" * 600,
         json.dumps({"mac": A, "name": "no keys"}),
     ],
 )
@@ -415,6 +416,15 @@ def test_round_trip_of_anything(target: str, units: list[tuple[bytes, bytes, str
     expected = {(str(Address(octets)), None, key.hex(), None) for octets, key, _ in units}
     if expected:
         assert plain(read_keys(text.encode("utf-8", "surrogatepass"))) == expected
+
+
+def test_beacon_keys_stay_beacon_keys() -> None:
+    """Our JSON keeps pvvx's own keys apart from Mi credentials."""
+    beacon_key = replace(generation(A, None, KEY_A, None), kind="beacon_key")
+    kinds = [
+        one.kind for one in load(export_keys("json", [beacon_key, generation(B, None, KEY_B, None)], {}).text).keys
+    ]
+    assert kinds == ["beacon_key", "mi"]
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -58,12 +58,18 @@ def append_line(path: Path, line: str) -> None:
             _sync_folder(path.parent)
 
 
-def private_folder(path: Path) -> None:
-    """Make sure the folder exists and is closed to others (0700)."""
+def make_folder(path: Path) -> None:
+    """Make sure the folder exists; what had to be made is closed to others (0700)."""
     with _explained("create", path):
         if not path.is_dir():
             path.mkdir(0o700, parents=True, exist_ok=True)
             _sync_folder(path.parent)
+
+
+def private_folder(path: Path) -> None:
+    """Make sure that a folder of our own exists and is closed to others, even if it was open (0700)."""
+    make_folder(path)
+    with _explained("close to others", path):
         if stat.S_IMODE(path.stat().st_mode) & 0o077 and os.name != "nt":
             path.chmod(0o700)
 

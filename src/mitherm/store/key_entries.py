@@ -9,9 +9,10 @@ from typing import Final, Literal, TypeAlias
 
 from mitherm.model.address import Address
 from mitherm.model.keys import TOKEN_LENGTH, MiKeys, did_record
+from mitherm.model.record import KeyKind
 from mitherm.primitives.secret import Secret
 
-Field: TypeAlias = Literal["address", "token", "bind_key", "did", "name", "origin", "redacted"]
+Field: TypeAlias = Literal["address", "token", "bind_key", "did", "name", "origin", "kind", "redacted"]
 RawEntry: TypeAlias = dict[Field, str]
 """What a file says about one unit, unchecked."""
 
@@ -22,6 +23,7 @@ _NAMES: Final[dict[Field, str]] = {
     "did": "did id deviceid deviceknownid knownid",
     "name": "name devicename",
     "origin": "origin",
+    "kind": "kind",
     "redacted": "redacted",
 }
 _FIELDS: Final = {name: field for field, names in _NAMES.items() for name in names.split()}
@@ -37,6 +39,7 @@ class ImportedKeys:
     keys: MiKeys
     source: str
     name: str | None = None
+    kind: KeyKind = "mi"
 
 
 def field_of(label: str, value: str) -> Field | None:
@@ -132,7 +135,10 @@ class Checker:
         if token is None and bind_key is None:
             return
         keys = MiKeys(token, bind_key, self._did(entry, address))
-        self.keys.append(ImportedKeys(address, keys, entry.get("origin", self._source), entry.get("name")))
+        source, kind = entry.get("origin", self._source), entry.get("kind")
+        self.keys.append(
+            ImportedKeys(address, keys, source, entry.get("name"), "beacon_key" if kind == "beacon_key" else "mi")
+        )
 
     def _address(self, entry: RawEntry) -> Address | None:
         text = entry.get("address")

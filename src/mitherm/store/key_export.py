@@ -83,6 +83,7 @@ def _json(generations: Sequence[KeyGeneration], names: Mapping[Address, str]) ->
     rows = [
         {
             "address": str(one.address),
+            "kind": one.kind,
             "name": names.get(one.address),
             "token": one.keys.token.reveal().hex() if one.keys.token else None,
             "bind_key": one.keys.bind_key.reveal().hex() if one.keys.bind_key else None,

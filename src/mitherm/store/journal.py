@@ -1,0 +1,154 @@
+"""The journal: what was done to which unit, how far it got, and which guards were waived. Append-only, no secrets."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from mitherm.errors import DiskProblem, MithermError
+from mitherm.model.address import Address
+from mitherm.store import documents
+from mitherm.store.atomic import append_line, make_folder
+from mitherm.store.documents import Malformed, field, optional
+from mitherm.store.moments import iso, parse_iso, stamp
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One operation as the journal tells it; without outcome it was cut off, after the last of its steps had begun."""
+
+    id: str
+    operation: str
+    address: Address | None
+    started: datetime
+    waivers: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    outcome: str | None = None
+    error: str | None = None
+    """Kind of the error that ended it."""
+    finished: datetime | None = None
+
+
+class Entry:
+    """An operation that is being done; see `Journal.operation`."""
+
+    def __init__(self, write: Callable[[str, dict[str, object]], None]) -> None:
+        self._write = write
+        self._begun = False
+        self._outcome: str | None = None
+
+    def step(self, name: str) -> None:
+        """A step begins now. Raises DiskProblem."""
+        try:
+            self._write("step", {"step": name})
+        except DiskProblem as problem:
+            problem.device = "unknown" if self._begun else "unchanged"
+            raise
+        self._begun = True
+
+    def outcome(self, text: str) -> None:
+        """How it will have ended if nothing is raised any more."""
+        self._outcome = text
+
+    def close(self, error: BaseException | None) -> None:
+        """Write the end. A full disk must not turn a flashed unit into a failure: that is only logged."""
+        ending: dict[str, object] = {"outcome": self._outcome or "ended", "error": None}
+        if error is not None:
+            ending = {"outcome": "failed" if isinstance(error, Exception) else "interrupted"}
+            ending["error"] = error.kind if isinstance(error, MithermError) else type(error).__name__
+        try:
+            self._write("finished", ending)
+        except DiskProblem as problem:
+            _LOG.warning("the journal lacks the end of an operation: %s", problem.message)
+
+
+class Journal:
+    """The journal in one file of JSON lines, which need not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._numbers = itertools.count(1)
+
+    @contextmanager
+    def operation(
+        self, name: str, address: Address | None, wall: Callable[[], datetime], waivers: Iterable[str] = ()
+    ) -> Iterator[Entry]:
+        """Record what happens inside. Raises DiskProblem on entry if the journal cannot be written: nothing was done."""
+        make_folder(self._path.parent)
+        run = f"{stamp(wall())}-{os.getpid()}-{next(self._numbers)}"
+
+        def write(event: str, more: dict[str, object]) -> None:
+            line = {"at": iso(wall()), "run": run, "event": event, **more}
+            append_line(self._path, documents.encode_line(line))
+
+        who = str(address) if address is not None else None
+        write("started", {"operation": name, "address": who, "waivers": list(waivers)})
+        entry = Entry(write)
+        try:
+            yield entry
+        except BaseException as error:
+            entry.close(error)
+            raise
+        entry.close(None)
+
+    def runs(
+        self, *, address: Address | None = None, operation: str | None = None, since: datetime | None = None
+    ) -> tuple[Run, ...]:
+        """The operations that fit, in the order in which they began."""
+        runs, _ = self._replay()
+        return tuple(
+            run
+            for run in runs
+            if (address is None or run.address == address)
+            and (operation is None or run.operation == operation)
+            and (since is None or run.started >= since)
+        )
+
+    def damaged_lines(self) -> int:
+        """How many lines could not be used; a last line torn by a crash does not count."""
+        _, damaged = self._replay()
+        return damaged
+
+    def _replay(self) -> tuple[list[Run], int]:
+        runs: dict[str, Run] = {}
+        damaged = 0
+        for line in self._lines():
+            try:
+                if not isinstance(line, dict):
+                    raise Malformed(str(line))
+                name = field(line, "run", str)
+                runs[name] = _continued(runs.get(name), line)
+            except ValueError:
+                damaged += 1
+        return list(runs.values()), damaged
+
+    def _lines(self) -> Iterator[object]:
+        try:
+            yield from documents.read_lines(self._path)
+        except OSError as problem:
+            raise DiskProblem(f"cannot read {self._path}: {problem.strerror}") from problem
+
+
+def _continued(run: Run | None, line: dict[str, Any]) -> Run:
+    event, at = field(line, "event", str), parse_iso(field(line, "at", str))
+    if event == "started":
+        who = optional(line, "address", str)
+        address = Address.parse(who) if who is not None else None
+        waivers = tuple(map(str, field(line, "waivers", list)))
+        return Run(field(line, "run", str), field(line, "operation", str), address, at, waivers)
+    if run is None:
+        raise Malformed("it goes on without a start")
+    if event == "step":
+        return replace(run, steps=(*run.steps, field(line, "step", str)))
+    if event == "finished":
+        return replace(run, outcome=field(line, "outcome", str), error=optional(line, "error", str), finished=at)
+    raise Malformed("an unknown event")
