@@ -27,7 +27,7 @@ from mitherm.ops.target import resolve
 @click.option("--reveal", is_flag=True, help="Show token and bind key.")
 @waiver_options("activate")
 @click.pass_obj
-def activate_command(app: App, unit: str, reveal: bool, **options: Any) -> int:
+def activate_command(app: App, /, unit: str, reveal: bool, **options: Any) -> int:
     """Register an unbound stock unit (1.0.0_0109, 1.0.0_0130): it gets new keys, which are in the vault, read back from
     disk, before the unit commits them. A bound unit is refused (rule H9) unless the vault can log in to it.
     """

@@ -57,16 +57,16 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, 1)
-            if near:
-                error.message += f" Did you mean {near[0]!r}?"
-            raise
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from None
 
 
 def root() -> click.Group:
     """The command tree."""
     from mitherm.cli.options import global_options
 
-    group = LazyGroup(
+    return LazyGroup(
         "mitherm",
         params=[
             *global_options(),
@@ -83,7 +83,6 @@ def root() -> click.Group:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
         no_args_is_help=True,
     )
-    return group
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

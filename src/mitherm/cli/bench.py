@@ -32,7 +32,7 @@ def present() -> datetime:
 @asynccontextmanager
 async def open_bench(app: App, *, waivers: Collection[str] = ()) -> AsyncIterator[Bench]:
     """Everything an operation needs, for as long as the context is open."""
-    async with open_radio(app.radio_name, app.settings.timeout()) as radio:
+    async with open_radio(app.radio, app.settings.timeout()) as radio:
         yield Bench(
             radio=radio,
             stores=stores(),
@@ -43,6 +43,6 @@ async def open_bench(app: App, *, waivers: Collection[str] = ()) -> AsyncIterato
             ask=app.ask,
             timeout_s=app.settings.timeout(),
             waivers=frozenset(waivers),
-            allow_synthetic=takes_synthetic(app.radio_name),
+            allow_synthetic=takes_synthetic(app.radio),
             dry_run=app.settings.dry_run,
         )

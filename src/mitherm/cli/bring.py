@@ -24,13 +24,19 @@ from mitherm.ops.flash import bring, report
 )
 @unit_argument()
 @click.option("--to", "goal", required=True, metavar="GOAL", help="pvvx, atc1441, stock or mi-home-ready.")
-@click.option("--image", "images", multiple=True, metavar="FILE|NAME", help="An image the plan may use. Repeatable; else the library.")
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="FILE|NAME",
+    help="An image the plan may use. Repeatable; else the library.",
+)
 @click.option("--fresh", is_flag=True, help="With mi-home-ready: erase a DID that looks genuine too.")
 @click.option("--pace", type=click.Choice(["auto", "fast", "safe"]), default="auto", show_default=True)
 @waiver_options("flash", "activate", "erase")
 @click.pass_obj
 def bring_command(
-    app: App, unit: str, goal: str, images: tuple[str, ...], fresh: bool, pace: Any, **options: Any
+    app: App, /, unit: str, goal: str, images: tuple[str, ...], fresh: bool, pace: Any, **options: Any
 ) -> int:
     """Bring UNIT to GOAL from whatever state it is in.
 

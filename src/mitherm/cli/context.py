@@ -14,6 +14,7 @@ from mitherm.errors import AnswerNeeded, MithermError
 
 if TYPE_CHECKING:
     from mitherm.cli.terminal import Terminal
+    from mitherm.radio.open import RadioName
 
 _R = TypeVar("_R")
 
@@ -131,14 +132,16 @@ class App:
     # --- running ------------------------------------------------------------------------------------------------------
 
     @property
-    def radio_name(self) -> str:
-        """The radio in force."""
-        return self.settings.radio or "system"
+    def radio(self) -> RadioName:
+        """The radio in force. Raises UsageProblem."""
+        from mitherm.radio.open import RadioName
+
+        return RadioName.parse(self.settings.radio or "system")
 
     def run(self, work: Callable[[], Coroutine[Any, Any, _R]]) -> _R:
         """Run `work` in the loop its radio wants: simulated time for virtual units, real time for everything else."""
         factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-        if self.radio_name.startswith(("virtual:", "air:")):
+        if self.radio.simulated:
             from mitherm.virtual.clock import VirtualClockLoop
 
             factory = VirtualClockLoop

@@ -23,11 +23,23 @@ from mitherm.ops.flash import flash, report
 )
 @unit_argument()
 @click.argument("image")
-@click.option("--image", "signs", multiple=True, metavar="FILE|NAME", help="A sign file, where the running firmware wants one. Repeatable.")
-@click.option("--pace", type=click.Choice(["auto", "fast", "safe"]), default="auto", show_default=True, help="auto begins fast and falls back to safe by itself.")
+@click.option(
+    "--image",
+    "signs",
+    multiple=True,
+    metavar="FILE|NAME",
+    help="A sign file, where the running firmware wants one. Repeatable.",
+)
+@click.option(
+    "--pace",
+    type=click.Choice(["auto", "fast", "safe"]),
+    default="auto",
+    show_default=True,
+    help="auto begins fast and falls back to safe by itself.",
+)
 @waiver_options("flash", "activate")
 @click.pass_obj
-def flash_command(app: App, unit: str, image: str, signs: tuple[str, ...], pace: Any, **options: Any) -> int:
+def flash_command(app: App, /, unit: str, image: str, signs: tuple[str, ...], pace: Any, **options: Any) -> int:
     """Put IMAGE (a file, or a name in the library) on UNIT: plan, guards, login or activation, transfer, verification.
 
     Exit codes: 4 a guard refused and nothing was written, 5 keys, 8 transferred but not seen running.
@@ -52,4 +64,6 @@ def render(app: App, result: Mapping[str, Any]) -> None:
         case "dry-run":
             app.terminal.say("Dry run: nothing was written.")
         case _:
-            app.terminal.say(f"{result['after']['address']} runs {runs}, seen and verified after {result['seconds']:.0f} s.")
+            app.terminal.say(
+                f"{result['after']['address']} runs {runs}, seen and verified after {result['seconds']:.0f} s."
+            )

@@ -41,6 +41,14 @@ def render_keys(app: App, result: Mapping[str, Any]) -> None:
         hidden = "hidden" if key.get("redacted") else ""
         state = "superseded" if key["superseded"] else "confirmed" if key["confirmed"] else "not yet confirmed"
         rows.append(
-            (key["address"], key["token"] or hidden, key["bind_key"] or hidden, key["did"], key["origin"], key["created"], state)
+            (
+                key["address"],
+                key["token"] or hidden,
+                key["bind_key"] or hidden,
+                key["did"],
+                key["origin"],
+                key["created"],
+                state,
+            )
         )
     app.terminal.table(("address", "token", "bind key", "DID", "origin", "created", "state"), rows)

@@ -25,7 +25,12 @@ from mitherm.primitives.secret import Secret
     """,
 )
 @unit_argument()
-@click.option("--token", "ask_token", is_flag=True, help="Ask for the token (hidden), or read it from stdin when that is no terminal.")
+@click.option(
+    "--token",
+    "ask_token",
+    is_flag=True,
+    help="Ask for the token (hidden), or read it from stdin when that is no terminal.",
+)
 @click.pass_obj
 def login_command(app: App, unit: str, ask_token: bool) -> int:
     """Test keys with a login. Changes nothing on the unit; the generation that opened it is marked as confirmed."""

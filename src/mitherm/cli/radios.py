@@ -8,54 +8,50 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from mitherm.errors import UsageProblem
 from mitherm.radio.gatt import Radio
+from mitherm.radio.open import RadioName
+from mitherm.radio.open import open_radio as open_real
 
 ALLOW_SYNTHETIC = "MITHERM_ALLOW_SYNTHETIC"
 
 
-def takes_synthetic(spec: str) -> bool:
+def takes_synthetic(name: RadioName) -> bool:
     """Whether synthetic images may go over this radio."""
-    return spec.startswith(("virtual:", "air:")) or os.environ.get(ALLOW_SYNTHETIC) == "1"
+    return name.simulated or os.environ.get(ALLOW_SYNTHETIC) == "1"
 
 
 @asynccontextmanager
-async def open_radio(spec: str, wait_s: float) -> AsyncIterator[Radio]:
-    """Open RADIO; virtual units are saved when it closes. Raises RadioUnavailable, Busy, FileMissing, UsageProblem."""
-    kind, _, rest = spec.partition(":")
-    if kind in ("virtual", "air"):
-        if not rest:
-            raise UsageProblem(f"{kind}: needs a folder", hint=f"for example --radio {kind}:demo")
-        async with _world(kind, spec, Path(rest), wait_s) as radio:
+async def open_radio(name: RadioName, wait_s: float) -> AsyncIterator[Radio]:
+    """Open a radio; virtual units are saved when it closes. Raises RadioUnavailable, Busy, FileMissing."""
+    if name.simulated:
+        async with _world(name, wait_s) as radio:
             yield radio
-    elif kind == "hci":
+    elif name.kind == "hci":
         from mitherm.virtual.air_hci import open_hci_radio
 
-        async with open_hci_radio(rest) as radio:
+        async with open_hci_radio(name.argument) as radio:
             yield radio
     else:
-        from mitherm.radio.open import open_radio as open_real
-
-        async with open_real(spec) as radio:
+        async with open_real(name) as radio:
             yield radio
 
 
 @asynccontextmanager
-async def _world(kind: str, spec: str, folder: Path, wait_s: float) -> AsyncIterator[Radio]:
+async def _world(name: RadioName, wait_s: float) -> AsyncIterator[Radio]:
     from mitherm.virtual.world import World
 
     loop = asyncio.get_running_loop()
-    world = World.open(folder, now=loop.time(), wait_s=wait_s)
+    world = World.open(Path(name.argument), now=loop.time(), wait_s=wait_s)
     try:
-        if kind == "virtual":
+        if name.kind == "virtual":
             from mitherm.virtual.loopback import Loopback
 
-            async with Loopback(world.units, name=spec) as radio:
+            async with Loopback(world.units, name=str(name)) as radio:
                 yield radio
         else:
             from mitherm.virtual.air import Air
 
-            async with Air(world.units, name=spec) as air:
+            async with Air(world.units, name=str(name)) as air:
                 yield air
     finally:
         world.close(loop.time())

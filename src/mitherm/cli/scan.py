@@ -23,7 +23,9 @@ from mitherm.ops.scan import describe, scan, watch
     mitherm --radio virtual:demo scan --watch
     """,
 )
-@click.option("--duration", type=click.FloatRange(0), default=10.0, show_default=True, metavar="S", help="How long to listen.")
+@click.option(
+    "--duration", type=click.FloatRange(0), default=10.0, show_default=True, metavar="S", help="How long to listen."
+)
 @click.option("--watch", "watching", is_flag=True, help="Go on until Ctrl-C; one line per report.")
 @click.pass_obj
 def scan_command(app: App, duration: float, watching: bool) -> int:

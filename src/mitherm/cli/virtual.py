@@ -141,7 +141,9 @@ def set_values(app: App, folder: Path, address: str, pairs: tuple[str, ...]) -> 
         home = MiHome.open(folder, os.urandom, present)
         home.know(changes["factory_did"], where)
         home.save()
-    return app.finish({"address": str(where), "set": changes, "changed": True}, lambda result: app.terminal.say("Done."))
+    return app.finish(
+        {"address": str(where), "set": changes, "changed": True}, lambda result: app.terminal.say("Done.")
+    )
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -179,7 +181,9 @@ def battery(app: App, folder: Path, address: str, what: str) -> int:
 
     where = _address(address)
     _with_world(app, folder, lambda world: change_battery(world.find(where), what))
-    return app.finish({"address": str(where), "battery": what, "changed": True}, lambda result: app.terminal.say("Done."))
+    return app.finish(
+        {"address": str(where), "battery": what, "changed": True}, lambda result: app.terminal.say("Done.")
+    )
 
 
 @command(
@@ -190,7 +194,14 @@ def battery(app: App, folder: Path, address: str, what: str) -> int:
     """,
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--hci", "monikers", multiple=True, required=True, metavar="MONIKER", help="An HCI endpoint for a foreign host; repeatable.")
+@click.option(
+    "--hci",
+    "monikers",
+    multiple=True,
+    required=True,
+    metavar="MONIKER",
+    help="An HCI endpoint for a foreign host; repeatable.",
+)
 @click.pass_obj
 def serve(app: App, folder: Path, monikers: tuple[str, ...]) -> int:
     """Run the units of DIR in real time for other processes, until Ctrl-C. They are saved then, and after every reboot."""
@@ -222,12 +233,20 @@ def _mi_home(name: str, text: str, examples: str) -> Callable[[Callable[..., Any
     return decorate
 
 
-@_mi_home("add", "Add a unit: the app's side of registration. Exit 5 with the app's code when it fails.", "mitherm virtual mi-home demo add A4:C1:38:00:00:01")
+@_mi_home(
+    "add",
+    "Add a unit: the app's side of registration. Exit 5 with the app's code when it fails.",
+    "mitherm virtual mi-home demo add A4:C1:38:00:00:01",
+)
 def _add(app: App, folder: Path, address: str) -> int:
     return _play(app, folder, address, "add", "Mi Home added the unit.")
 
 
-@_mi_home("sync", "Log in with the account's token, as the app does when it reads values.", "mitherm virtual mi-home demo sync A4:C1:38:00:00:01")
+@_mi_home(
+    "sync",
+    "Log in with the account's token, as the app does when it reads values.",
+    "mitherm virtual mi-home demo sync A4:C1:38:00:00:01",
+)
 def _sync(app: App, folder: Path, address: str) -> int:
     return _play(app, folder, address, "sync", "Mi Home is in touch with the unit.")
 
@@ -240,16 +259,24 @@ def _play(app: App, folder: Path, address: str, action: str, text: str) -> int:
         raise FileMissing(f"there is no folder {folder}")
     home = MiHome.open(folder, os.urandom, present)
     _with_world(app, folder, lambda world: getattr(home, action)(world, where, 0.0))
-    return app.finish({"address": str(where), "mi_home_code": 0, "changed": action == "add"}, lambda result: app.terminal.say(text))
+    return app.finish(
+        {"address": str(where), "mi_home_code": 0, "changed": action == "add"}, lambda result: app.terminal.say(text)
+    )
 
 
-@_mi_home("remove", "Delete a unit from the account; the unit itself is not touched.", "mitherm virtual mi-home demo remove A4:C1:38:00:00:01")
+@_mi_home(
+    "remove",
+    "Delete a unit from the account; the unit itself is not touched.",
+    "mitherm virtual mi-home demo remove A4:C1:38:00:00:01",
+)
 def _remove(app: App, folder: Path, address: str) -> int:
     from mitherm.virtual.mi_home import MiHome
 
     where = _address(address)
     MiHome.open(folder, os.urandom, present).remove(where)
-    return app.finish({"address": str(where), "changed": True}, lambda result: app.terminal.say("Removed from the account."))
+    return app.finish(
+        {"address": str(where), "changed": True}, lambda result: app.terminal.say("Removed from the account.")
+    )
 
 
 @command("keys", examples="mitherm virtual mi-home demo keys A4:C1:38:00:00:01 --reveal --json > keys.json")

@@ -19,7 +19,10 @@ def waiver_options(*actions: str) -> Callable[[Callable[..., Any]], Callable[...
         for rule in reversed(RULES):
             if rule.waiver and rule.actions & set(actions):
                 option = click.option(
-                    rule.waiver, f"{_PREFIX}{rule.id.lower()}", is_flag=True, help=f"Waive rule {rule.id}: {rule.title[0].lower()}{rule.title[1:]}."
+                    rule.waiver,
+                    f"{_PREFIX}{rule.id.lower()}",
+                    is_flag=True,
+                    help=f"Waive rule {rule.id}: {rule.title[0].lower()}{rule.title[1:]}.",
                 )
                 function = option(function)
         return function

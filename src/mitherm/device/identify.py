@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from mitherm.protocol import uuids
 
@@ -73,6 +73,11 @@ class Identity:
     """pvvx' build with the extra service FFE0."""
     confidence: Confidence = "high"
     evidence: tuple[str, ...] = ()
+
+
+def known_family(name: str) -> Family:
+    """A family by its name; everything else is unknown."""
+    return next((family for family in get_args(Family) if family == name), "unknown")
 
 
 def cli_family(family: Family) -> str:

@@ -88,7 +88,7 @@ async def _pvvx(link: Link, base: Observation) -> Observation:
     device = await _try(link, pvvx_client.device_id())
     records = await _try(link, pvvx_client.read_mi_records())
     live = await _try(link, pvvx_client.measure())
-    proofs = (("command 10", records.address),) if records is not None else ()
+    proofs = (("command 10", records.mac.address),) if records is not None else ()
     return replace(
         base,
         battery_mv=live.battery_mv if live is not None else None,

@@ -16,7 +16,9 @@ from mitherm.ops.target import resolve
 from mitherm.ops.transfer import PaceChoice
 
 
-async def flash(bench: Bench, unit: str, image: str, *, signs: Sequence[str] = (), pace: PaceChoice = "auto") -> Pursuit:
+async def flash(
+    bench: Bench, unit: str, image: str, *, signs: Sequence[str] = (), pace: PaceChoice = "auto"
+) -> Pursuit:
     """Put `image` (a file or a library name) on `unit`, with activation or login where the running firmware wants them."""
     shelf = Shelf(bench.stores.library, signs)
     wanted = shelf.get(image)
@@ -66,4 +68,3 @@ def report(pursuit: Pursuit) -> dict[str, object]:
         "changed": pursuit.changed,
         "rules": [judgement.to_json(False) for judgement in pursuit.rules],
     }
-

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mitherm.errors import ImageMissing
-from mitherm.image.inspect import Inspection
+from mitherm.image.inspection import Inspection
 
 if TYPE_CHECKING:
     from mitherm.device.observation import Observation

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from mitherm.device.identify import cli_family
 from mitherm.device.observation import Observation
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import look
 from mitherm.ops.plan import needs_signature
 from mitherm.ops.target import resolve
-
-_CLI_FAMILY = {"zbdevice": "zigbee", "phy62x2": "unknown", "other": "unknown"}
 
 
 async def info(bench: Bench, unit: str) -> dict[str, object]:
@@ -25,7 +24,7 @@ def describe_unit(bench: Bench, seen: Observation) -> dict[str, object]:
         "name": seen.name,
         "rssi_dbm": seen.rssi_dbm,
         "model": identity.model,
-        "firmware": {"family": _CLI_FAMILY.get(seen.family, seen.family), "version": seen.version},
+        "firmware": {"family": cli_family(seen.identity.family), "version": seen.version},
         "beacon_format": None,
         "bound": seen.registered,
         "reading": None,
@@ -43,7 +42,7 @@ def brief(seen: Observation) -> dict[str, object]:
     """`before` and `after` of `flash` and `bring`."""
     return {
         "address": str(seen.address),
-        "firmware": {"family": _CLI_FAMILY.get(seen.family, seen.family), "version": seen.version},
+        "firmware": {"family": cli_family(seen.identity.family), "version": seen.version},
         "model": seen.identity.model,
         "hardware": seen.identity.hardware,
         "bound": seen.registered,

@@ -10,7 +10,6 @@ from mitherm.errors import BadFile, FileMissing, ImageMissing
 from mitherm.image.inspect import inspect
 from mitherm.image.sign_file import SignFile
 from mitherm.image.synth import package
-from mitherm.image.telink import TelinkImage
 from mitherm.ops.images import Chosen, Wish, missing
 from mitherm.store.library import Library
 
@@ -79,7 +78,7 @@ class Shelf:
                 f"stock {wish.signed_for} accepts only signed images, and no sign file is at hand",
                 hint="add it to the library: mitherm firmware add sign_2.1.1_0159c.bin",
             )
-        signed = SignFile.parse(sign.data).apply(TelinkImage.parse(image.data).data)
+        signed = SignFile.from_bytes(sign.data).apply(image.data)
         return chosen(f"{image.name} + {sign.name}", signed)
 
 

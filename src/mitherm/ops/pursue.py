@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mitherm.device.identify import Identity, known_family
 from mitherm.device.observation import Observation
 from mitherm.errors import AnswerNeeded, MithermError, NotVerified
 from mitherm.model.address import Address
@@ -119,7 +120,9 @@ def _foresee(seen: Observation, step: Step) -> Observation:
     if isinstance(step, Activate):
         return replace(seen, registered=True)
     if isinstance(step, Flash):
-        identity = replace(seen.identity, family=step.image.family, version=step.image.version)
+        identity = Identity(
+            known_family(step.image.family), step.image.version, seen.identity.model, seen.identity.hardware
+        )
         return replace(seen, identity=identity, mi_generation=None)
     return seen
 

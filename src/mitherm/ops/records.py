@@ -36,7 +36,7 @@ def backup_of(address: Address, seen: Observation, sectors: dict[int, Secret] | 
         key_record=records.keys if records else None,
         counter_record=records.counter if records else None,
         deleted_records=records.deleted if records else (),
-        mac_record=records.mac if records else None,
+        mac_record=records.mac.record if records else None,
         sectors=sectors or {},
         facts={name: value for name, value in facts.items() if value},
     )

@@ -167,4 +167,3 @@ def _next(bench: Bench, unit: Unit, family: str | None, version: str | None) -> 
     if unit.encrypted_object or (version is not None and needs_signature_version(version)):
         return "keys-needed"
     return "activate" if version is not None else None
-

@@ -100,6 +100,11 @@ class MiRecords:
         return tuple(MiKeys.from_record(record.reveal(), None) for record in reversed(found))
 
     @property
+    def empty(self) -> bool:
+        """Nothing is stored: what Mi Home takes for a new unit."""
+        return self.did is None and self.keys is None and self.counter is None and not self.deleted
+
+    @property
     def did_text(self) -> str | None:
         """The DID as text."""
         return None if self.did is None else did_text(self.did)

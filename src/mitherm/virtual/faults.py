@@ -93,6 +93,18 @@ class FaultTable:
         return due
 
 
+def fault_from_text(kind: str, text: str) -> Fault:
+    """From the command line: `AT,n=N,...`. Raises SettingsError, ValueError."""
+    if kind not in KINDS:
+        raise SettingsError(f"unknown fault {kind!r}", hint=f"faults are {', '.join(KINDS)}")
+    at, *pairs = text.split(",")
+    entry: dict[str, object] = {"at": at}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        entry[key] = value == "true" if key == "dark" else int(value)
+    return _fault(kind, entry)
+
+
 def _fault(kind: str, entry: Any) -> Fault:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("at"), str):
         raise SettingsError(f"faults.{kind}: each fault is a table with `at` and `n`")

@@ -128,6 +128,15 @@ class Unit:
         self._lose_power()
         return self._collect()
 
+    def reset_pad(self, now: float) -> float:
+        """Short the reset pad and let what follows happen; returns the time it is then."""
+        self.chip.now = now
+        self.touched = True
+        if self.firmware is not None:
+            self._guarded(self.firmware.reset_pad)
+        self._collect()
+        return now
+
     def set_millivolts(self, millivolts: int, now: float) -> list[Action]:
         """New open-circuit voltage; below 1800 mV the unit is off."""
         self.chip.cell.millivolts = millivolts

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from mitherm.errors import ImageForOtherModel, ImageTooLarge
-from mitherm.ops.plan import needs_signature
 from mitherm.ops.guards.rule import Case, Rule, Verdict, cannot_verify, ok, refuse
-from mitherm.protocol.ota_receiver import BANK_SIZE
+from mitherm.ops.plan import needs_signature
+from mitherm.protocol.telink_ota import BANK_SIZE
 
 MINIMUM_MV: Final = 2520
 """40 % on pvvx' scale of 2200 to 3000 mV, which its author asks for before an update (product-needs.md H5)."""

@@ -97,6 +97,9 @@ class Firmware(ABC):
     def skip(self, seconds: float) -> None:
         """`seconds` passed with nobody watching (between two commands): advance clocks, no adverts."""
 
+    def reset_pad(self) -> None:
+        """The reset pad is shorted to ground long enough for every rule (virtual-unit.md 8)."""
+
     @property
     def display(self) -> str:
         """ok, blank or off."""
