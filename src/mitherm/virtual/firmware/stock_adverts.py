@@ -24,6 +24,7 @@ IDLE_0130_S: Final = 1.7
 IDLE_0159_C_S: Final = 2.05
 IDLE_0159_B16_S: Final = 0.55
 
+_EXTENSION: Final = 0xFFFFFF00
 _PHASES: Final = 100
 """More than one cycle or period has phases."""
 _CYCLE_S: Final = 600.0
@@ -87,10 +88,13 @@ class Sample:
 
 
 class StockAdverts:
-    """Builds the frames. `counter` is the 32-bit frame counter; it grows with every change of content."""
+    """Builds the frames. `counter` is the 32-bit frame counter; it grows with every change of content.
+
+    At boot its low byte begins anew, whether bound or not; the rest comes from the counter record (0x200 a boot).
+    """
 
     def __init__(self, line: Line, model: str, address: Address, *, counter: int, idle_interval_s: float) -> None:
-        self.counter = counter if line == "0159" else counter + 1
+        self.counter = (counter & _EXTENSION) + (line != "0159")
         self._line = line
         self._name = model
         self._product_id = product(model) or product(LYWSD03MMC) or 0
