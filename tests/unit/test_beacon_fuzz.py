@@ -43,7 +43,9 @@ def test_damaged_vectors(case: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in CASES if "encrypted" in case["name"] and "v3" not in case["name"]], ids=lambda case: case["name"]
+    "case",
+    [case for case in CASES if "encrypted" in case["name"] and "v3" not in case["name"]],
+    ids=lambda case: case["name"],
 )
 def test_a_flipped_bit_is_never_authenticated(case: dict[str, str]) -> None:
     """No flip in cipher text, counter or tag of an encrypted vector passes as authenticated."""
@@ -64,7 +66,10 @@ def test_random_service_data() -> None:
     for _ in range(RANDOM_FRAMES):
         data = dice.randbytes(dice.randrange(32))
         if dice.random() < 0.5:
-            data = dice.choice((b"\x40", b"\x41", b"\x44", b"\x50\x58\x5b\x05", b"\x58\x58\x5b\x05", b"\x58\x30\xb6\x03")) + data
+            data = (
+                dice.choice((b"\x40", b"\x41", b"\x44", b"\x50\x58\x5b\x05", b"\x58\x58\x5b\x05", b"\x58\x30\xb6\x03"))
+                + data
+            )
         address = ADDRESS if dice.random() < 0.9 else None
         found = decode(dice.choice(uuids), data, address, dice.choice(KEYS))
         if isinstance(found, Reading):
