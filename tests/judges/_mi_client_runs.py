@@ -8,6 +8,7 @@ lost frames, comes to the recorded end. Where the recorded client behaves like o
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from mitherm.errors import KeysMismatch, KeysMissing, LinkTimeout, MiAuthRefused, MithermError
@@ -232,11 +233,18 @@ def _canonical(case: Case, codes: list[str]) -> bool:
     road = {"11": ["a2", "15", "13"], "12": ["a2", "15", "13"], "e1": ["a2", "15"], "e3": ["a2", "15"]}
     expected = [command for code in codes for command in road.get(code[:2], ["24"])]
     single = any(entry[0] == "w" and entry[1] == "0019" and entry[2].startswith("00000002") for entry in transcript)
-    return commands == expected and not single and "23" not in [code[:2] for code in codes[:-1]]
+    early = any(
+        entry[1] == "0010" and entry[2].startswith("13") and after[1] != "0010" for entry, after in pairwise(transcript)
+    )
+    return commands == expected and not single and not early and "23" not in [code[:2] for code in codes[:-1]]
 
 
 def _compare_writes(case: Case, wrote: list[tuple[str, bytes]], codes: list[str]) -> None:
-    theirs = [(CHARACTERISTICS[entry[1]], bytes.fromhex(entry[2])) for entry in case["transcript"] if entry[0] == "w"]
+    theirs = [
+        (CHARACTERISTICS[entry[1]], bytes.fromhex(entry[2]).ljust(4 if entry[1] == "0010" else 0, b"\0"))
+        for entry in case["transcript"]
+        if entry[0] == "w"
+    ]
     if codes and codes[-1][:2] == "23":
         # We stop at the unit's wrong proof; the recorded client went on.
         theirs = theirs[: len(wrote)]

@@ -89,7 +89,7 @@ class MiChannel:
         """The next value of the control point; raises MiAuthRefused or LinkTimeout."""
         while not self._verdicts:
             if (yield from self.listen(self.step_s)) is None:
-                raise LinkTimeout(f"no answer from the unit within {self.step_s:g} s")
+                raise LinkTimeout(f"no answer from the unit within {self.step_s:g} s", hint=RECONNECT)
         return self._verdicts.popleft()
 
     # --- sending ------------------------------------------------------------------------------------------------------

@@ -40,19 +40,16 @@ def device_info() -> Procedure[DeviceInfo]:
     return (yield from _device_info(channel))
 
 
-def is_registered() -> Procedure[bool | None]:
+def is_registered(entropy: Entropy) -> Procedure[bool | None]:
     """Whether the unit holds a key; None when it does not answer. Disconnect afterwards (mi-auth.md 9.2 V5)."""
     channel = MiChannel()
     yield from channel.open()
     yield from channel.command(Opcode.LOGIN)
-    yield from channel.announce(ParcelType.APP_RANDOM, bytes(RANDOM_LENGTH))
-    left = STEP_S
+    yield from channel.announce(ParcelType.APP_RANDOM, entropy(RANDOM_LENGTH))
     try:
-        while left > 0:
-            heard = yield from channel.listen(left)
+        while (heard := (yield from channel.listen(STEP_S))) is not None:
             if isinstance(heard, Acknowledge) and heard.ack in (Ack.READY, Ack.LOST):
                 return True
-            left = 0.0 if heard is None else left
     except MiAuthRefused as refusal:
         return refusal.code == Opcode.REPEATED_LOGIN
     return None

@@ -256,7 +256,7 @@ class MiDevice:
         if not (yield from self._accepted()):
             return None
         sealed = yield from self._link.receive(ParcelType.DEVICE_INFO, SIGNED_DID_LENGTH + _TAG_LENGTH)
-        certificate = yield from self._link.receive(ParcelType.CERTIFICATE, CERTIFICATE_LIMIT)
+        certificate = yield from self._link.receive(ParcelType.SERVER_CERTIFICATE, CERTIFICATE_LIMIT)
         plain = keys.open_did(sealed)
         if plain is None or len(plain) != SIGNED_DID_LENGTH:
             return None
