@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
+PLAIN_WIDTH = 240
+"""Columns of a pipe: nothing is cut there."""
 _DEVICE = {
     "unchanged": "Your unit is unchanged.",
     "changed": "Your unit was changed.",
@@ -40,6 +42,8 @@ class Terminal:
             from rich.console import Console
 
             self._out = Console(highlight=False, soft_wrap=True)
+            if not self._out.is_terminal:
+                self._out.width = PLAIN_WIDTH
         return self._out
 
     @property
@@ -116,7 +120,9 @@ class Terminal:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        table = Table(*columns, title=title, box=SIMPLE_HEAD, title_justify="left", header_style="bold")
+        table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", header_style="bold", padding=(0, 2, 0, 0))
+        for column in columns:
+            table.add_column(column, no_wrap=column == columns[0])
         for row in rows:
             table.add_row(*(_plain("" if cell is None else str(cell)) for cell in row))
         self.out.print(table)

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from mitherm.device.identify import Evidence, identify
 from mitherm.device.observation import Observation
-from mitherm.errors import AttRefused, CharacteristicMissing, DecodeError, LinkTimeout, ProtocolError
+from mitherm.errors import AttRefused, CharacteristicMissing, DecodeError, LinkLost, LinkTimeout, ProtocolError
 from mitherm.model.address import Address
 from mitherm.model.sighting import Sighting
-from mitherm.protocol import pvvx_client, uuids
+from mitherm.protocol import uuids
 from mitherm.protocol.effects import Entropy, Procedure
 from mitherm.protocol.mi_client import device_info, is_registered
 from mitherm.protocol.stock import read_measurement
@@ -36,6 +36,8 @@ async def inspect_link(link: Link, address: Address, sighting: Sighting) -> Obse
 
     Raises LinkLost when the link ends; a value that the unit refuses or does not send in time stays None.
     """
+    if not link.gatt.services:
+        raise LinkLost("the unit went away before it told what it offers")
     identity = identify(await _evidence(link, sighting))
     base = Observation(
         address=address,
@@ -85,6 +87,8 @@ async def _stock(link: Link, base: Observation) -> Observation:
 
 
 async def _pvvx(link: Link, base: Observation) -> Observation:
+    from mitherm.protocol import pvvx_client
+
     device = await _try(link, pvvx_client.device_id())
     records = await _try(link, pvvx_client.read_mi_records())
     live = await _try(link, pvvx_client.measure())
@@ -120,6 +124,6 @@ async def _value(link: Link, char: str) -> bytes | None:
 async def _try(link: Link, procedure: Procedure[_T]) -> _T | None:
     try:
         return await run(procedure, link)
-    except (AttRefused, CharacteristicMissing, DecodeError, LinkTimeout, ProtocolError) as problem:
+    except (AttRefused, CharacteristicMissing, DecodeError, LinkLost, LinkTimeout, ProtocolError) as problem:
         _log.info("%s", problem)
         return None

@@ -1,0 +1,110 @@
+"""Operations over virtual units, in process and on simulated time, the way the command line puts them together."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mitherm.image.synth import package
+from mitherm.model.address import Address
+from mitherm.ops.bench import Bench, Stores
+from mitherm.protocol.events import Event
+from mitherm.store.inventory import Inventory
+from mitherm.store.journal import Journal
+from mitherm.store.library import Library
+from mitherm.store.vault import Vault
+from mitherm.virtual.clock import VirtualClockLoop
+from mitherm.virtual.loopback import Loopback
+from mitherm.virtual.mi_home import MiHome
+from mitherm.virtual.spec import parse_spec
+from mitherm.virtual.world import World, create_units
+
+T = TypeVar("T")
+UNIT = Address.parse("A4:C1:38:00:00:01")
+
+
+def wall() -> datetime:
+    """The present."""
+    return datetime.now(UTC)
+
+
+class Rig:
+    """A folder of virtual units and the stores of one user."""
+
+    def __init__(self, folder: Path, *specs: str) -> None:
+        self.folder = folder / "units"
+        self.home = folder / "home"
+        self.events: list[Event] = []
+        made = create_units(self.folder, [parse_spec(spec) for spec in specs], seed=7, wall=wall)
+        mi_home = MiHome.open(self.folder, os.urandom, wall)
+        for unit in made:
+            if unit.keys is not None and unit.spec.bound == "mi-home":
+                mi_home.enter(unit.address, unit.keys, unit.spec.model)
+        mi_home.save()
+        self.keys = {unit.address: unit.keys for unit in made}
+
+    @property
+    def stores(self) -> Stores:
+        """The user's stores."""
+        return Stores(
+            Vault(self.home / "vault"),
+            Journal(self.home / "journal.jsonl"),
+            Inventory(self.home / "inventory.json"),
+            Library(self.home / "images"),
+        )
+
+    def shelve(self, *kinds: str) -> None:
+        """Put synthetic images into the library."""
+        for kind in kinds:
+            self.stores.library.add(package(kind), name=kind, kind=kind, now=wall())
+
+    @asynccontextmanager
+    async def bench(self, **more: Any) -> AsyncIterator[Bench]:
+        """A bench over the in-memory radio; the units are saved at the end."""
+        loop = asyncio.get_running_loop()
+        world = World.open(self.folder, now=loop.time())
+        try:
+            async with Loopback(world.units, name="virtual:test") as radio:
+                yield Bench(
+                    radio=radio,
+                    stores=self.stores,
+                    entropy=os.urandom,
+                    wall=wall,
+                    clock=loop.time,
+                    tell=self.events.append,
+                    ask=lambda question: True,
+                    allow_synthetic=True,
+                    **more,
+                )
+        finally:
+            world.close(loop.time())
+
+    def run(self, work: Callable[[Bench], Coroutine[Any, Any, T]], **more: Any) -> T:
+        """Run one operation on a fresh bench."""
+
+        async def inside() -> T:
+            async with self.bench(**more) as bench:
+                return await work(bench)
+
+        with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
+            return runner.run(inside())
+
+    def world(self, act: Callable[[World], T]) -> T:
+        """Look at or change the units themselves."""
+        world = World.open(self.folder)
+        try:
+            return act(world)
+        finally:
+            world.close(0.0)
+
+    def flash(self, address: Address = UNIT) -> bytes:
+        """The flash of a unit as it lies on disk."""
+        return (self.folder / address.compact / "flash.bin").read_bytes()
+
+    def mi_home_adds(self, address: Address = UNIT) -> None:
+        """The virtual Mi Home adds the unit; raises MiHomeRefused with its code."""
+        home = MiHome.open(self.folder, os.urandom, wall)
+        self.world(lambda world: home.add(world, address, 0.0))
