@@ -291,7 +291,7 @@ class Config:
 
 
 _TX_POWER: Final = {0: (23, 63), 1: (130, 191)}
-_LCD_MINIMUM: Final = {1: 11, 2: 10}
+_LCD_MINIMUM: Final = {1: 11, 9: 0, 12: 0}
 _LOW_LATENCY: Final = 49
 LOW_BATTERY_MV: Final = 2800
 

@@ -93,7 +93,9 @@ class SettingsStore(ABC):
     def check_version(self, version: int, build: int) -> bool:
         """The check at boot: True when the settings may be kept; otherwise everything is wiped (4.3)."""
         stored = self.read(Setting.VERSION)
-        kept = stored is not None and len(stored) == 4 and self._may_keep(int.from_bytes(stored, "little"), build)
+        kept = (
+            stored is not None and len(stored) == 4 and self._may_keep(int.from_bytes(stored, "little"), version, build)
+        )
         if not kept:
             self.wipe()
         self.write(Setting.VERSION, self._version_word(version, build).to_bytes(4, "little"))
@@ -105,7 +107,7 @@ class SettingsStore(ABC):
         return None if stored is None else (int.from_bytes(stored, "little") >> 16 * self._form) & 0xFF
 
     @abstractmethod
-    def _may_keep(self, stored: int, build: int) -> bool: ...
+    def _may_keep(self, stored: int, version: int, build: int) -> bool: ...
 
     @abstractmethod
     def _version_word(self, version: int, build: int) -> int: ...
@@ -197,8 +199,8 @@ class SettingsV1(SettingsStore):
     def _program32(self, address: int, value: int) -> None:
         self.flash.program(address, value.to_bytes(4, "little"))
 
-    def _may_keep(self, stored: int, build: int) -> bool:
-        return stored >= OLDEST_KEPT
+    def _may_keep(self, stored: int, version: int, build: int) -> bool:
+        return stored >= min(OLDEST_KEPT, version)
 
     def _version_word(self, version: int, build: int) -> int:
         return version
@@ -272,7 +274,7 @@ class SettingsV2(SettingsStore):
         size = min(size, _MAX_SIZE)
         return SettingsRecord(record_id, self.flash.read(address + 2, size)), address + 2 + size
 
-    def _may_keep(self, stored: int, build: int) -> bool:
+    def _may_keep(self, stored: int, version: int, build: int) -> bool:
         return stored & 0xFFFF == build and stored >> 16 >= OLDEST_KEPT
 
     def _version_word(self, version: int, build: int) -> int:

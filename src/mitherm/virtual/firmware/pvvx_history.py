@@ -45,8 +45,8 @@ class HistoryRing:
     def locate(self) -> None:
         """Find the open sector without touching the flash."""
         self.sector = next((sector for sector in _SECTORS if self._is_ours(sector) and self._is_open(sector)), START)
-        used = (place for place in range(PER_SECTOR) if self.flash.read(_address(self.sector, place), 4) == _FREE)
-        self.count = next(used, PER_SECTOR)
+        free = (place for place in range(PER_SECTOR) if self.flash.read(_address(self.sector, place), 4) == _FREE)
+        self.count = next(free, PER_SECTOR)
 
     def append(self, record: HistoryRecord) -> None:
         """Store a record; when the sector is full the next one is opened and its old records are gone."""

@@ -10,7 +10,6 @@ from mitherm.protocol.pvvx_structs import Coefficients
 
 LYWSD03MMC: Final = 10
 SERVICES_LYWSD03MMC: Final = ((0x45, 0), (0x46, 0x0FFF), (0x47, 0x51FF), (0x48, 0x153FF), (0x52, 0x8153FF))
-_ZERO: Final = bytes(4)
 
 _T = TypeVar("_T")
 
@@ -61,10 +60,10 @@ UNPROBED: Final = Board(0x00, SHT4X, 4, b"B1.6")
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One pvvx build. `default` is the configuration of 5.8 before probing (low power bit as command 56 gives it)."""
+    """One pvvx build. `default` is the configuration of 5.8 in hex before probing (low power bit as after command 56)."""
 
-    prefix: bytes
-    default: bytes
+    prefix: str
+    default: str
     services: int
     sensor: Sensor
     clock_chip: int = 0
@@ -72,21 +71,16 @@ class Build:
     key_input: bool = False
     screen_bytes: int = 6
     product_id: int = 0x055B
-    model: str = ""
-
-
-def _build(prefix: str, default: str, services: int, sensor: Sensor, **more: object) -> Build:
-    return Build(prefix.encode(), bytes.fromhex(default), services, sensor, **more)  # type: ignore[arg-type]
 
 
 BUILDS: Final = {
-    10: _build("ATC_", "87100a062804a9313100b4", 0x8153FF, SHTC3, key_input=True),
-    1: _build("MHO_", "87100a062808a93163015a", 0x151FF, SHTC3, screen_bytes=18, product_id=0x0387),
-    8: _build("MHO_", "87100a062808a93163085a", 0x151FF, SHTC3, screen_bytes=16, product_id=0x0387),
-    2: _build("CGG_", "87100a062808a93163025a", 0x151FF, SHTC3, screen_bytes=18, product_id=0x0B48),
-    7: _build("CGG_", "87100a062804a9313107b4", 0x151FF, SHTC3, screen_bytes=16, product_id=0x0B48),
-    6: _build("CGD_", "83100a062804a9313106b4", 0x151FF, SHTC3, screen_bytes=18, product_id=0x066F),
-    9: _build(
+    10: Build("ATC_", "87100a062804a9313100b4", 0x8153FF, SHTC3, key_input=True),
+    1: Build("MHO_", "87100a062808a93163015a", 0x151FF, SHTC3, screen_bytes=18, product_id=0x0387),
+    8: Build("MHO_", "87100a062808a93163085a", 0x151FF, SHTC3, screen_bytes=16, product_id=0x0387),
+    2: Build("CGG_", "87100a062808a93163025a", 0x151FF, SHTC3, screen_bytes=18, product_id=0x0B48),
+    7: Build("CGG_", "87100a062804a9313107b4", 0x151FF, SHTC3, screen_bytes=16, product_id=0x0B48),
+    6: Build("CGD_", "83100a062804a9313106b4", 0x151FF, SHTC3, screen_bytes=18, product_id=0x066F),
+    9: Build(
         "BTH_",
         "87000a065004a93100095a",
         0x163FF,
@@ -96,7 +90,7 @@ BUILDS: Final = {
         screen_bytes=18,
         product_id=0x2832,
     ),
-    12: _build(
+    12: Build(
         "BTE_",
         "87000a065004a931000c5a",
         0x163FF,
@@ -106,10 +100,10 @@ BUILDS: Final = {
         screen_bytes=18,
         product_id=0x4C47,
     ),
-    13: _build("MJ6_", "87100a065004a931310d5a", 0x153FF, SHT4X, key_input=True, product_id=0x55B5),
-    11: _build("MHO_", "87100a062804a931310bb4", 0x151FF, SHTC3),
-    49: _build("D02_", "87100a063c04a931313178", 0x161FF, SHT4X, clock_chip=17, screen_bytes=18),
-    30: _build("TH3_", "87100a065004a931311e5a", 0xD3FF, NO_SENSOR, key_input=True),
+    13: Build("MJ6_", "87100a065004a931310d5a", 0x153FF, SHT4X, key_input=True, product_id=0x55B5),
+    11: Build("MHO_", "87100a062804a931310bb4", 0x151FF, SHTC3),
+    49: Build("D02_", "87100a063c04a931313178", 0x161FF, SHT4X, clock_chip=17, screen_bytes=18),
+    30: Build("TH3_", "87100a065004a931311e5a", 0xD3FF, NO_SENSOR, key_input=True),
 }
 """By device id (build number)."""
 
@@ -143,9 +137,10 @@ def default_config(version: int, device_id: int) -> bytes:
     default = bytes.fromhex(since(_DEFAULTS, version))
     if device_id == LYWSD03MMC or len(default) < 11:
         return default
+    own = bytes.fromhex(build_of(device_id).default)
     if version >= 0x51:
-        return build_of(device_id).default
-    return default[:_HARDWARE_BYTE] + build_of(device_id).default[_HARDWARE_BYTE:]
+        return own
+    return default[:_HARDWARE_BYTE] + own[_HARDWARE_BYTE:]
 
 
 def hardware_byte(version: int, hardware_id: int, sensor: Sensor) -> int:
