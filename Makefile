@@ -1,0 +1,55 @@
+# Everything a developer runs. Needs git, make and a python3 (3.11 or newer) with venv; the rest comes into .venv.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+.PHONY: help demo test lint format docs wheel lock bench clean
+
+help:            ## This list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
+
+demo: $(READY)   ## Two stories told with virtual units, under a minute
+	@$(BIN)/python tools/demo.py
+
+test: lint docs wheel  ## Everything CI checks
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(READY)   ## Format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## Let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY)   ## docs/_build/html
+	$(BIN)/sphinx-build -q -W --keep-going -n -b html docs docs/_build/html
+
+wheel: $(READY)  ## Build the wheel, install it in a clean environment, use it
+	bash tools/smoke_wheel.sh $(BIN)
+
+bench: $(READY)  ## Every benchmark, as tables
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+lock: $(READY)   ## Write requirements/dev.txt anew; add UPGRADE=--upgrade for newer versions
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate --all-extras --group dev --group bench $(UPGRADE) pyproject.toml -o requirements/dev.txt
+
+clean:           ## Remove what these targets made
+	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find src tests tools benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Once, and again when the lock or the project's metadata changes.
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mitherm needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/uv --version 2>/dev/null | grep -qF ' $(UV_VERSION)' || $(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
