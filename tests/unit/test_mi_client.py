@@ -1,27 +1,19 @@
-"""Our client against our unit: results, refusals, lost frames, odd peers, and a Mi Home that may register generation 2."""
+"""Our client against our unit: results, refusals, lost frames."""
 
-import datetime
 import random
 
 import pytest
 
 from judges._mi_pump import Pump, Records
-from mitherm.errors import KeysMismatch, KeysMissing, LinkTimeout, MiAuthRefused, MithermError, PeerMisbehaved
+from mitherm.errors import KeysMismatch, KeysMissing, LinkTimeout, MiAuthRefused, MithermError
 from mitherm.model.keys import MiKeys, did_record, is_invented
-from mitherm.primitives.crypto import (
-    ecdsa_sign,
-    make_certificate,
-    private_key,
-    public_point,
-    shared_secret,
-)
 from mitherm.primitives.secret import Secret
 from mitherm.protocol import mi_client
-from mitherm.protocol.effects import Await, Keep, Notification, Subscribe, Write
+from mitherm.protocol.effects import Keep, Notification
 from mitherm.protocol.mi_channel import MiChannel
 from mitherm.protocol.mi_device import MiDevice
-from mitherm.protocol.mi_messages import Opcode, SetupKeys, signed_content
-from mitherm.protocol.parcel import Acknowledge, Announce, Data, ParcelType, decode
+from mitherm.protocol.mi_messages import Opcode
+from mitherm.protocol.parcel import Acknowledge, Announce, Data, decode
 from mitherm.protocol.uuids import MI_CONTROL, MI_PARCELS
 
 DID = "blt.1.1abcd23efgh56"
@@ -316,42 +308,6 @@ def test_garbled_notifications_count_as_lost():
     assert central.device.authorised
 
 
-# --- odd peers --------------------------------------------------------------------------------------------------------
-
-
-def play(procedure, answers):
-    """Runs a procedure against scripted notifications (None = silence); returns its result and its writes."""
-    waiting, writes, answer, problem = list(answers), [], None, None
-    try:
-        while True:
-            effect = procedure.throw(problem) if problem else procedure.send(answer)
-            answer = problem = None
-            if isinstance(effect, Write):
-                writes.append(effect.data.hex())
-            elif isinstance(effect, Await):
-                text = waiting.pop(0) if waiting else None
-                if text is None:
-                    problem = LinkTimeout("silence")
-                else:
-                    answer = Notification(
-                        MI_CONTROL if len(text) == 8 and text[2:] == "000000" else MI_PARCELS, bytes.fromhex(text)
-                    )
-            else:
-                assert isinstance(effect, Subscribe)
-    except StopIteration as end:
-        return end.value, writes
-
-
-def test_single_frames_in_any_mixture():
-    """The random as one frame, the proof as two: each gets its own acknowledgement."""
-    channel = MiChannel()
-    value, writes = play(channel.receive(ParcelType.DEVICE_RANDOM), ["0000020d" + "11" * 16])
-    assert (value, writes) == (bytes([0x11]) * 16, ["00000300"])
-    frames = ["0000000c0200", "0100" + "22" * 18, "0200" + "22" * 14]
-    value, writes = play(channel.receive(ParcelType.DEVICE_PROOF), frames)
-    assert (value, writes) == (bytes([0x22]) * 32, ["00000101", "00000100"])
-
-
 def test_login_after_negotiation():
     """A unit that uses single frames where they fit."""
     central, _ = pump(generation=2)
@@ -367,124 +323,6 @@ def test_login_after_negotiation():
     central.run(mi_client.login(TOKEN, entropy()))
     assert central.device.authorised
     assert any(item.data[:4] == bytes.fromhex("0000020d") for item in central.heard)
-
-
-def test_duplicates_and_foreign_frames_are_ignored():
-    """A frame twice, an acknowledgement out of place, a frame of another number."""
-    answers = ["00000100", "000000000200", "0100" + "33" * 18, "0100" + "33" * 18, "0900ff", "0200" + "44" * 6]
-    value, writes = play(MiChannel().receive(ParcelType.DEVICE_INFO), answers)
-    assert value == bytes([0x33]) * 18 + bytes([0x44]) * 6
-    assert writes == ["00000101", "00000100"]
-
-
-def test_holes_are_asked_for_lowest_first():
-    """At once after the last frame; again after silence."""
-    answers = ["000000030400", "0200" + "22" * 18, "0400" + "44" * 10, "0100" + "11" * 18, None, "0300" + "33" * 18]
-    value, writes = play(MiChannel().receive(ParcelType.PUBLIC_KEY), answers)
-    assert len(value) == 64
-    assert writes == ["00000101", "000001050100", "000001050300", "000001050300", "00000100"]
-
-
-def test_refusal_in_the_middle_of_a_parcel():
-    """Control values count at any time."""
-    with pytest.raises(MiAuthRefused) as caught:
-        play(MiChannel().receive(ParcelType.PUBLIC_KEY), ["000000030400", "0100" + "11" * 18, "12000000"])
-    assert caught.value.code == 0x12
-
-
-@pytest.mark.parametrize("answer", ["00000104", "00000103"])
-def test_a_unit_that_gives_up(answer):
-    """CANCEL and TIMEOUT end the transfer."""
-    with pytest.raises(PeerMisbehaved):
-        play(MiChannel().send(ParcelType.APP_RANDOM, bytes(16)), [answer])
-
-
-def test_absurd_announcement():
-    """No memory for 65535 frames."""
-    with pytest.raises(PeerMisbehaved):
-        play(MiChannel().receive(ParcelType.DEVICE_INFO), ["00000000ffff"])
-
-
-def test_endless_talk():
-    """A unit that asks for the same frame for ever is left."""
-    with pytest.raises(PeerMisbehaved):
-        play(MiChannel().send(ParcelType.APP_RANDOM, bytes(16)), ["00000101"] + ["000001050100"] * 1000)
-
-
-def test_silence_in_all():
-    """Many short silences add up to the total."""
-    channel = MiChannel(total_s=5)
-    with pytest.raises(LinkTimeout):
-        play(channel.receive(ParcelType.PUBLIC_KEY), ["000000030400", *[None, "0100" + "11" * 18] * 30])
-
-
-def test_unit_with_an_invalid_key():
-    """A public key off the curve is the unit's fault."""
-    info = ["000000000100", "010001000000"]
-    key = ["00000101", "00000100", "000000030400", *[f"0{sn}00" + "00" * (18 if sn < 4 else 10) for sn in range(1, 5)]]
-    with pytest.raises(PeerMisbehaved):
-        play(mi_client.register(entropy()), info + key)
-
-
-# --- generation 2 with a cloud ----------------------------------------------------------------------------------------
-
-ROOT = private_key(bytes(31) + b"\1")
-CLOUD = private_key(bytes(31) + b"\2")
-VALID = tuple(datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2020, 2050))
-
-
-def raw_signature(key, message):
-    """DER to r‖s."""
-    der = ecdsa_sign(key, message)
-    first = der[4 : 4 + der[3]]
-    second = der[6 + der[3] :]
-    return b"".join(int.from_bytes(part, "big").to_bytes(32, "big") for part in (first, second))
-
-
-def mi_home(did, *, root=ROOT, signer=CLOUD, verdict=Opcode.ACCEPTED, sign_did=None):
-    """Registration as the app does it, with certificate and signature."""
-    channel = MiChannel()
-    key = private_key(entropy()(32))
-    yield from channel.open()
-    yield from channel.command(Opcode.REGISTER)
-    yield from channel.send(ParcelType.PUBLIC_KEY, public_point(key))
-    setup = SetupKeys.derive(shared_secret(key, (yield from channel.receive(ParcelType.PUBLIC_KEY))))
-    utc = bytes(4)
-    signature = raw_signature(signer, signed_content(sign_did or did, setup.bind_key, utc))
-    certificate = make_certificate(("root", "cloud"), public_point(CLOUD), root, serial=1, valid=VALID)
-    yield from channel.command(verdict)
-    yield from channel.send(ParcelType.DEVICE_INFO, setup.seal_did(did + signature + utc))
-    yield from channel.send(ParcelType.SERVER_CERTIFICATE, certificate)
-    yield from channel.verdict()
-    return setup.record
-
-
-def test_generation_2_with_certificate():
-    """13, signed DID, certificate, 11."""
-    central, records = pump({}, 2, roots=(bytes(64), public_point(ROOT)))
-    record = central.run(mi_home(did_record(DID)))
-    assert records.written == [(1, did_record(DID)), (16, record), (4, bytes(4))]
-    assert central.codes == [0x11]
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"root": private_key(bytes(31) + b"\3")},
-        {"signer": private_key(bytes(31) + b"\3")},
-        {"sign_did": bytes(20)},
-        {"did": did_record("blt.1.other")},
-        {"verdict": Opcode.REFUSED},
-    ],
-    ids=lambda fault: next(iter(fault)),
-)
-def test_generation_2_refuses(fault):
-    """Foreign root, foreign signer, signature over another DID, DID of another unit, refused by the app: 12."""
-    central, records = pump({1: did_record(DID)}, 2, roots=(public_point(ROOT),))
-    with pytest.raises(MiAuthRefused) as caught:
-        central.run(mi_home(**({"did": did_record(DID)} | fault)))
-    assert caught.value.code == 0x12
-    assert records.written == []
 
 
 def test_keys_never_show():

@@ -95,6 +95,15 @@ def test_a_stray_success_brings_the_header_again():
     assert unit.parcel("000000030400") == []
 
 
+def test_bytes_behind_an_acknowledgement():
+    """Only LOST has more to say."""
+    unit = Unit()
+    unit.control("a2000000")
+    assert len(unit.parcel("000001010000")) == 2
+    assert unit.parcel("000001000000") == []
+    assert unit.device.wake_at() is None
+
+
 def test_lost_frames_are_sent_again():
     """One frame per request; numbers out of range are ignored."""
     unit = Unit()

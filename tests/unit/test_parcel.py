@@ -20,7 +20,8 @@ from mitherm.protocol.parcel import (
 u8, u16 = st.integers(0, 0xFF), st.integers(0, 0xFFFF)
 frames = st.one_of(
     st.builds(Announce, u8, u16),
-    st.builds(Acknowledge, u8, st.lists(u16, max_size=6).map(tuple)),
+    st.builds(Acknowledge, u8.filter(lambda ack: ack != 5)),
+    st.builds(Acknowledge, st.just(5), st.lists(u16, max_size=6).map(tuple)),
     st.builds(Single, u8, st.binary(max_size=16)),
     st.just(SingleDone()),
     st.builds(LinkParameters, u8, st.binary(max_size=16), st.booleans()),

@@ -59,6 +59,11 @@ class _Inbound:
     asked: int = 0
 
     @property
+    def starts_anew(self) -> bool:
+        """Whether another header deserves another READY: a second one without need would stop the unit's transfer."""
+        return self.asked > 0 and not self.parts.blocks
+
+    @property
     def has_hole(self) -> bool:
         """Whether to ask at once: the last frame, or the answer to the last question, is in and more is missing."""
         progress = self.asked or self.parts.count in self.parts.blocks
@@ -137,7 +142,7 @@ class MiChannel:
                 case Single(type=got) if got == kind:
                     yield from self._put(SingleDone())
                     return heard.data
-                case Announce(type=got) if got == kind and not (inbound and inbound.parts.blocks):
+                case Announce(type=got) if got == kind and (inbound is None or inbound.starts_anew):
                     inbound, left = self._begin(heard), self.step_s
                     yield from self._put(Acknowledge(Ack.READY))
                 case Data() if inbound is not None and inbound.parts.add(heard):

@@ -133,7 +133,7 @@ def _control(raw: bytes) -> Frame:
     if mode == _CMD and len(rest) >= 2:
         return Announce(detail, int.from_bytes(rest[:2], "little"))
     if mode == _ACK:
-        return Acknowledge(detail, struct.unpack_from(f"<{len(rest) // 2}H", rest))
+        return Acknowledge(detail, struct.unpack_from(f"<{len(rest) // 2}H", rest) if detail == Ack.LOST else ())
     if mode == _SINGLE:
         return Single(detail, rest)
     if mode == _SINGLE_ACK:
