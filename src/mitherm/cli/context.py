@@ -54,7 +54,8 @@ class App:
 
     def __init__(self, arguments: list[str]) -> None:
         self.settings = Settings(as_json="--json" in arguments)
-        self.command = next((word for word in arguments if not word.startswith("-")), "")
+        self.command = ""
+        """As typed, without the program: `flash`, `keys show`; set when the command is parsed."""
         self._terminal: Terminal | None = None
 
     @property

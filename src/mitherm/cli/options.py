@@ -54,6 +54,12 @@ class Command(click.Command):
         self._globals = global_options()
         self.params += self._globals
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        app = ctx.find_root().obj
+        if isinstance(app, App):
+            app.command = ctx.command_path.partition(" ")[2]
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own: list[tuple[str, str]] = []
         shared: list[tuple[str, str]] = []
