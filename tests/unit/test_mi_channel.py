@@ -136,7 +136,7 @@ pieces = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(PROCEDURES), st.lists(pieces, max_size=30))
 def test_any_unit(procedure, answers):
     """Whatever a unit says, a procedure ends well or with an error of ours."""

@@ -428,7 +428,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from([1, 2]), st.booleans(), st.lists(steps, max_size=25))
 def test_no_write_hurts(generation, bound, script):
     """Nothing raises, nothing is stored, nobody is let in, and 30 s later the unit is idle."""

@@ -29,14 +29,14 @@ frames = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(frames)
 def test_frames_survive(frame):
     """Every frame decodes to what was encoded."""
     assert decode(frame.to_bytes()) == frame
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.binary(max_size=24))
 def test_any_bytes(raw):
     """Any bytes are a frame or a DecodeError."""
