@@ -69,9 +69,9 @@ def test_schedule_of_0130() -> None:
         ("temperature", 4),
         ("idle", 5),
     ]
-    assert (seen[1][2], seen[3][2]) == (24, 24)
-    assert seen[1][3] == pytest.approx(600, abs=2)
-    assert seen[3][3] - seen[2][3] == pytest.approx(15, abs=2)
+    assert 24 <= seen[1][2] <= 25 and 24 <= seen[3][2] <= 25
+    assert seen[1][3] == pytest.approx(600, abs=0.1)
+    assert seen[3][3] - seen[2][3] == pytest.approx(15, abs=0.1)
 
 
 def test_later_idle_frames_of_0130_are_short() -> None:
@@ -84,11 +84,11 @@ def test_schedule_of_0159() -> None:
     """Battery after 20 s in 31 copies, then temperature and humidity in turn every 61 s, no idle frames in between."""
     seen = runs("0159", 1300)
     assert [what for what, *_ in seen[:5]] == ["idle", "battery", "temperature", "humidity", "temperature"]
-    assert seen[1][3] == pytest.approx(20, abs=2.1) and 10 <= seen[1][2] <= 31
+    assert seen[1][3] == pytest.approx(20, abs=0.1) and 31 <= seen[1][2] <= 32
     assert "idle" not in [what for what, *_ in seen[1:]]
-    assert all(26 <= number <= 28 for what, _, number, _ in seen[3:10])
+    assert all(26 <= number <= 27 for what, _, number, _ in seen[3:10])
     batteries = [moment for what, _, _, moment in seen if what == "battery"]
-    assert batteries[1] - batteries[0] == pytest.approx(580, abs=4)
+    assert batteries[1] - batteries[0] == pytest.approx(580, abs=0.1)
     assert [number for _, number, *_ in seen] == list(range(len(seen)))
 
 

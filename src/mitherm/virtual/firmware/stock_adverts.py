@@ -23,6 +23,7 @@ IO_CAPABILITY: Final = 0x0001
 IDLE_0130_S: Final = 1.7
 IDLE_0159_C_S: Final = 2.05
 IDLE_0159_B16_S: Final = 0.55
+DATA_0159_S: Final = 2.3
 
 _EXTENSION: Final = 0xFFFFFF00
 _PHASES: Final = 100
@@ -35,6 +36,7 @@ _GAP_S: Final = 15.0
 _FIRST_BATTERY_S: Final = 20.0
 _BATTERY_EVERY_S: Final = 580.0
 _BATTERY_BURST_S: Final = 3.0
+_BATTERY_COPIES: Final = 31
 _TURN_S: Final = 61.0
 
 
@@ -47,35 +49,41 @@ class Phase:
     interval_s: float
 
 
-def phase_0130(elapsed_s: float) -> Phase:
-    """0109 and 0130: idle for 600 s, then every 600 s a burst of humidity and one of temperature, idle in between.
+def phase_0130(elapsed_s: float) -> tuple[Phase, float]:
+    """0109 and 0130: the phase, and the seconds it still lasts.
 
-    Every sixth cycle, the first included, a battery burst follows the two (once an hour).
+    Idle for 600 s, then every 600 s a burst of humidity and one of temperature, idle in between. Every sixth cycle, the
+    first included, a battery burst follows the two (once an hour).
     """
     cycle, inside = divmod(elapsed_s, _CYCLE_S)
     if cycle < 1:
-        return Phase("idle", 0, IDLE_0130_S)
+        return Phase("idle", 0, IDLE_0130_S), _CYCLE_S - inside
     contents: tuple[Content, ...] = ("humidity", "temperature")
     if (cycle - 1) % _BATTERY_CYCLES == 0:
         contents += ("battery",)
     turn, offset = divmod(inside, _BURST_S + _GAP_S)
     number = int(cycle) * _PHASES
     if turn < len(contents) and offset < _BURST_S:
-        return Phase(contents[int(turn)], number + 2 * int(turn), _BURST_S / _COPIES)
-    return Phase("idle", number + 2 * min(int(turn), len(contents) - 1) + 1, IDLE_0130_S)
+        return Phase(contents[int(turn)], number + 2 * int(turn), _BURST_S / _COPIES), _BURST_S - offset
+    left = _BURST_S + _GAP_S - offset if turn + 1 < len(contents) else _CYCLE_S - inside
+    return Phase("idle", number + 2 * min(int(turn), len(contents) - 1) + 1, IDLE_0130_S), left
 
 
-def phase_0159(elapsed_s: float, idle_interval_s: float) -> Phase:
-    """0159: idle for 20 s, battery for 3 s and again every 580 s, temperature and humidity in turn for 61 s each."""
+def phase_0159(elapsed_s: float, idle_interval_s: float) -> tuple[Phase, float]:
+    """0159: the phase, and the seconds it still lasts.
+
+    Idle for 20 s, battery for 3 s and again every 580 s, temperature and humidity in turn for 61 s each.
+    """
     since = elapsed_s - _FIRST_BATTERY_S
     if since < 0:
-        return Phase("idle", 0, idle_interval_s)
+        return Phase("idle", 0, idle_interval_s), -since
     period, inside = divmod(since, _BATTERY_EVERY_S)
     first = 1 + int(period) * _PHASES
     if inside < _BATTERY_BURST_S:
-        return Phase("battery", first, 0.1)
-    turn = int((inside - _BATTERY_BURST_S) // _TURN_S)
-    return Phase("humidity" if turn % 2 else "temperature", first + 1 + turn, 2.3)
+        return Phase("battery", first, _BATTERY_BURST_S / _BATTERY_COPIES), _BATTERY_BURST_S - inside
+    turn, offset = divmod(inside - _BATTERY_BURST_S, _TURN_S)
+    left = min(_TURN_S - offset, _BATTERY_EVERY_S - inside)
+    return Phase("humidity" if turn % 2 else "temperature", first + 1 + int(turn), DATA_0159_S), left
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +113,17 @@ class StockAdverts:
 
     def next(self, elapsed_s: float, bind_key: bytes | None, sample: Callable[[], Sample]) -> tuple[bytes, float]:
         """AD structures of the coming advert and seconds to the one after; None as key = not bound."""
-        phase = self._phase(elapsed_s) if bind_key is not None else Phase("idle", 0, self._idle_interval_s)
+        phase, left_s = self._phase(elapsed_s, bound=bind_key is not None)
         if self._last != (phase, bind_key):
             if self._last is not None and self._last[0] != phase:
                 self.counter = (self.counter + 1) & 0xFFFFFFFF
             self._last = phase, bind_key
             self._frame = self._build(phase, bind_key, sample)
-        return self._frame, phase.interval_s
+        return self._frame, min(phase.interval_s, left_s)
 
-    def _phase(self, elapsed_s: float) -> Phase:
+    def _phase(self, elapsed_s: float, *, bound: bool) -> tuple[Phase, float]:
+        if not bound:
+            return Phase("idle", 0, self._idle_interval_s), self._idle_interval_s
         return phase_0159(elapsed_s, self._idle_interval_s) if self._line == "0159" else phase_0130(elapsed_s)
 
     def _build(self, phase: Phase, bind_key: bytes | None, sample: Callable[[], Sample]) -> bytes:
