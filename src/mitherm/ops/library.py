@@ -13,6 +13,8 @@ from mitherm.image.synth import package
 from mitherm.ops.images import Chosen, Wish, missing
 from mitherm.store.library import Library
 
+FILE_ENDINGS = (".bin", ".zigbee", ".ota")
+
 
 def read_file(path: Path) -> bytes:
     """A file's bytes. Raises FileMissing, BadFile for directories and unreadable files."""
@@ -41,10 +43,12 @@ class Shelf:
     def get(self, name: str) -> Chosen:
         """One image by file or library name. Raises FileMissing, BadFile, ImageMissing."""
         path = Path(name)
-        if path.exists() or path.suffix or "/" in name:
+        if path.exists():
             return chosen(path.name, read_file(path))
         entry = self.library.find(name)
         if entry is None:
+            if "/" in name or path.suffix.lower() in FILE_ENDINGS:
+                raise FileMissing(f"there is no file {path}")
             raise ImageMissing(
                 f"{name!r} is neither a file nor an image of the library",
                 hint="`mitherm firmware list` shows the library",

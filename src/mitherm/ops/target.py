@@ -7,27 +7,34 @@ from mitherm.model.address import Address
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
 from mitherm.radio.addresses import true_address
+from mitherm.store.inventory import Inventory
 
 NAME_SCAN_S = 10.0
 
 
 async def resolve(bench: Bench, text: str) -> Address:
     """The address meant by `text`. Raises DeviceNotFound, or UsageProblem when a name fits several units."""
+    address = named(bench.stores.inventory, text) or _only(await _advertised(bench, text), text)
+    if address is None:
+        raise DeviceNotFound(f"no unit is called {text!r}", hint="`mitherm scan` lists names and addresses")
+    return address
+
+
+def named(inventory: Inventory, text: str) -> Address | None:
+    """The address meant by an address or inventory name; None where only listening could tell. Raises UsageProblem."""
     try:
         return Address.parse(text)
     except ValueError:
-        pass
-    known = {unit.address for unit in bench.stores.inventory.by_name(text)}
-    if not known:
-        known = await _advertised(bench, text)
-    if not known:
-        raise DeviceNotFound(f"no unit is called {text!r}", hint="`mitherm scan` lists names and addresses")
+        return _only({unit.address for unit in inventory.by_name(text)}, text)
+
+
+def _only(known: set[Address], text: str) -> Address | None:
     if len(known) > 1:
         raise UsageProblem(
             f"{len(known)} units are called {text!r}: {', '.join(sorted(map(str, known)))}",
             hint="name the address, so that the right one is changed",
         )
-    return known.pop()
+    return next(iter(known), None)
 
 
 async def _advertised(bench: Bench, name: str) -> set[Address]:

@@ -1,0 +1,182 @@
+"""`mitherm firmware ...`: look at images, keep them, build synthetic ones. No unit is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mitherm.cli.bench import present, stores
+from mitherm.cli.context import App
+from mitherm.cli.options import Group, command
+from mitherm.errors import FileMissing, UsageProblem
+from mitherm.image.products import LYWSD03MMC
+from mitherm.image.synth import EXAMPLES, SIGN_KIND
+from mitherm.ops.firmware import Added, add_files, add_synthetic, catalogue_rows, describe, shelf_row, synthetic, verify
+from mitherm.ops.library import Shelf
+from mitherm.store.atomic import write_durably
+
+_PATH = click.Path(path_type=Path)
+_SHELF = ("name", "kind", "model", "size", "catalogue", "sha256")
+_PUBLISHED = ("name", "role", "family", "version", "model", "in_library", "sha256")
+
+
+@click.group("firmware", cls=Group)
+def firmware_command() -> None:
+    """Images: the library that `flash` and `bring` take from, inspection, synthetic images for virtual units."""
+
+
+@command(
+    "list",
+    examples="""
+    mitherm firmware list
+    mitherm firmware list --all --json
+    """,
+)
+@click.option("--all", "everything", is_flag=True, help="Also the catalogue of published files.")
+@click.pass_obj
+def list_images(app: App, everything: bool) -> int:
+    """What the library holds; with --all also which published files are known by their SHA-256."""
+    library = stores().library
+    result: dict[str, object] = {"images": [shelf_row(entry) for entry in library.entries()], "changed": False}
+    if everything:
+        result["catalogue"] = catalogue_rows(library)
+    return app.finish(result, lambda result: _render_list(app, result))
+
+
+def _render_list(app: App, result: Mapping[str, Any]) -> None:
+    if result["images"]:
+        app.terminal.table(_SHELF, [_cells(row, _SHELF) for row in result["images"]], title="Library")
+    else:
+        app.terminal.say("The library is empty. `mitherm firmware add FILE` fills it.")
+    if "catalogue" in result:
+        app.terminal.table(_PUBLISHED, [_cells(row, _PUBLISHED) for row in result["catalogue"]], title="Catalogue")
+
+
+def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[object]:
+    """Cells of one line; hashes by their beginning, enough for `flash`."""
+    shown = {True: "yes", False: "", None: ""}
+    return [str(row[name])[:12] if name == "sha256" else shown.get(row[name], row[name]) for name in columns]
+
+
+@command(
+    "inspect",
+    examples="""
+    mitherm firmware inspect ATC_v58.bin
+    mitherm firmware inspect pvvx-5.8 --json      (a name in the library)
+    """,
+)
+@click.argument("file", metavar="FILE")
+@click.pass_obj
+def inspect_file(app: App, file: str) -> int:
+    """What FILE (or an image of the library) is: kind, firmware, soundness, signature, warnings. Exit 0 whatever it is."""
+    result = describe(Shelf(stores().library).get(file)) | {"changed": False}
+    return app.finish(result, lambda result: _render_inspection(app, result))
+
+
+def _render_inspection(app: App, result: Mapping[str, Any]) -> None:
+    signed = {True: "yes, and the signature is right", False: "no", None: "there is a tail, but it proves nothing"}
+    product = f"{result['product_id']:#06x}" if result["product_id"] is not None else None
+    sound = {True: "sound", False: "damaged", None: None}[result["crc_ok"]]
+    app.terminal.facts(
+        [
+            ("file", result["file"]),
+            ("kind", result["kind"]),
+            (
+                "firmware",
+                " ".join(str(part) for part in (result["family"], result["version"], result["build"]) if part),
+            ),
+            ("model", result["model"]),
+            ("boards", ", ".join(result["hardware"])),
+            ("size", f"{result['size']} bytes"),
+            ("image", f"{result['length']} bytes, {sound}" if result["length"] is not None else sound),
+            ("transfer", f"{result['padded_length']} bytes, {result['blocks']} blocks" if result["blocks"] else None),
+            ("signed", signed[result["signed"]] if result["length"] is not None else None),
+            ("product id", product),
+            ("catalogue", " ".join(filter(None, (result["catalogue"], result["catalogue_name"])))),
+            ("sha256", result["sha256"]),
+        ]
+    )
+    for warning in result["warnings"]:
+        app.terminal.say(f"  ! {warning}")
+
+
+@command("verify", examples="mitherm firmware verify ATC_v58.bin")
+@click.argument("file", metavar="FILE")
+@click.pass_obj
+def verify_file(app: App, file: str) -> int:
+    """Soundness alone: boot mark, length, check sum, and the lengths of a container. Exit 2 when FILE is damaged."""
+    image = Shelf(stores().library).get(file)
+    verify(image)
+    return app.finish(describe(image) | {"changed": False}, lambda result: app.terminal.say(f"{image.name} is sound."))
+
+
+@command(
+    "add",
+    examples="""
+    mitherm firmware add ATC_v58.bin sign_2.1.1_0159c.bin
+    """,
+)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=_PATH)
+@click.pass_obj
+def add(app: App, files: tuple[Path, ...]) -> int:
+    """Copy images and sign files into the library, where plans find them. All of them, or none when one is damaged."""
+    return _finish_added(app, add_files(stores().library, files, present()))
+
+
+def _finish_added(app: App, added: Sequence[Added], more: Mapping[str, object] | None = None) -> int:
+    rows = [shelf_row(one.entry) | {"new": one.new} for one in added]
+    changed = any(one.new for one in added) or bool(more)
+    return app.finish({"images": rows, **(more or {}), "changed": changed}, lambda result: _render_added(app, result))
+
+
+def _render_added(app: App, result: Mapping[str, Any]) -> None:
+    if result.get("file"):
+        app.terminal.say(f"{result['file']}: {result['size']} bytes, {result['kind']}, synthetic")
+    for row in result["images"]:
+        what = row["kind"] or "an image that was not recognised"
+        app.terminal.say(f"{row['name']}: {what}, {'now' if row['new'] else 'already'} in the library")
+
+
+@command(
+    "synth",
+    examples="""
+    mitherm firmware synth pvvx-5.8 --add
+    mitherm firmware synth stock-2.1.1_0159 -o signed.bin
+    """,
+)
+@click.argument("kind", metavar="KIND")
+@click.option("-o", "--output", metavar="FILE", type=_PATH, help="Write the image to FILE.")
+@click.option("--add", "adding", is_flag=True, help="Put it into the library.")
+@click.option("--model", default=LYWSD03MMC, show_default=True, help="Which model the image is for.")
+@click.pass_obj
+def synth(app: App, kind: str, output: Path | None, adding: bool, model: str) -> int:
+    """Build a synthetic image: true header and check sum around nothing, so that virtual units boot it and nothing else."""
+    if output is None and not adding:
+        raise UsageProblem(
+            "nowhere to put the image", hint=f"-o {kind}.bin writes a file, --add puts it into the library"
+        )
+    image = synthetic(kind, model)
+    more: dict[str, object] = {}
+    if output is not None:
+        _write(output, image.data)
+        found = image.inspection
+        more = {"file": str(output), "size": found.size, "sha256": found.sha256, "kind": kind}
+    added = add_synthetic(stores().library, kind, model, present()) if adding else []
+    return _finish_added(app, added, more)
+
+
+def _write(path: Path, data: bytes) -> None:
+    if path.is_dir():
+        raise UsageProblem(f"{path} is a directory", hint="name a file")
+    if not path.parent.is_dir():
+        raise FileMissing(f"there is no directory {path.parent}")
+    write_durably(path, data)
+
+
+synth.help = f"{synth.help}\n\nKIND: {', '.join((*EXAMPLES, SIGN_KIND))}, and other versions alike."
+
+for _command in (list_images, inspect_file, verify_file, add, synth):
+    firmware_command.add_command(_command)

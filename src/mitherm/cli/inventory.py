@@ -1,0 +1,110 @@
+"""`mitherm inventory ...`: which units exist, and what you call them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from mitherm.cli.bench import stores
+from mitherm.cli.context import App
+from mitherm.cli.options import Group, command, unit_argument
+from mitherm.cli.unit import unit_address
+from mitherm.errors import UsageProblem
+from mitherm.model.address import Address
+from mitherm.store.inventory import KnownUnit
+from mitherm.store.moments import iso
+
+
+@click.group("inventory", cls=Group)
+def inventory_command() -> None:
+    """Which units exist, what runs on them, what you call them."""
+
+
+@command(
+    "list",
+    examples="""
+    mitherm inventory list
+    mitherm inventory list --json
+    """,
+)
+@click.pass_obj
+def list_units(app: App) -> int:
+    """Every unit that was ever looked at or named, as it was last seen."""
+    units = [_row(unit) for unit in stores().inventory.units()]
+    return app.finish({"units": units, "changed": False}, lambda result: _render(app, result))
+
+
+@command(
+    "name",
+    examples="""
+    mitherm inventory name A4:C1:38:00:00:01 Cellar
+    mitherm inventory name Cellar ""      (takes the name away)
+    """,
+)
+@unit_argument()
+@click.argument("name")
+@click.pass_obj
+def name_unit(app: App, unit: str, name: str) -> int:
+    """Call UNIT by a name of yours, which every command takes from then on. An empty NAME takes it away."""
+    inventory = stores().inventory
+    address = unit_address(app, unit)
+    wanted = _checked(name)
+    others = [str(one.address) for one in inventory.by_name(wanted or "") if one.address != address]
+    if others:
+        raise UsageProblem(f"{', '.join(others)} is called {wanted!r} already", hint="choose another name")
+    known = inventory.get(address)
+    changed = (known.name if known else None) != wanted
+    named = inventory.set_name(address, wanted) if changed or known is None else known
+    text = f"{address} is called {wanted} now." if wanted else f"{address} has no name now."
+    return app.finish({"unit": _row(named), "changed": changed}, lambda result: app.terminal.say(text))
+
+
+def _checked(name: str) -> str | None:
+    text = name.strip()
+    try:
+        Address.parse(text)
+    except ValueError:
+        pass
+    else:
+        raise UsageProblem(f"{text!r} is an address, not a name")
+    if not text.isprintable():
+        raise UsageProblem("a name consists of printable characters")
+    return text or None
+
+
+def _row(unit: KnownUnit) -> dict[str, object]:
+    return {
+        "address": str(unit.address),
+        "name": unit.name,
+        "model": unit.model,
+        "hardware": unit.hardware,
+        "firmware": {"family": unit.family or "unknown", "version": unit.version},
+        "did": unit.did,
+        "bound": unit.bound,
+        "last_seen": iso(unit.last_seen) if unit.last_seen else None,
+    }
+
+
+def _render(app: App, result: Mapping[str, Any]) -> None:
+    if not result["units"]:
+        app.terminal.say("No unit is known yet. `mitherm info UNIT` looks at one.")
+        return
+    rows = [
+        (
+            unit["address"],
+            unit["name"],
+            unit["model"],
+            unit["hardware"],
+            " ".join(part for part in unit["firmware"].values() if part),
+            unit["did"],
+            (unit["last_seen"] or "")[:19].replace("T", " "),
+        )
+        for unit in result["units"]
+    ]
+    app.terminal.table(("address", "name", "model", "board", "firmware", "DID", "last seen"), rows)
+
+
+for _command in (list_units, name_unit):
+    inventory_command.add_command(_command)

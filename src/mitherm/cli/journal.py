@@ -1,0 +1,72 @@
+"""`mitherm journal`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from mitherm.cli.bench import stores
+from mitherm.cli.context import App
+from mitherm.cli.options import command
+from mitherm.cli.unit import unit_address
+from mitherm.protocol.events import Notice
+from mitherm.store.journal import Run
+from mitherm.store.moments import iso
+
+
+@command(
+    "journal",
+    examples="""
+    mitherm journal
+    mitherm journal --unit A4:C1:38:00:00:01 --limit 5 --json
+    """,
+)
+@click.option("--unit", metavar="UNIT", help="Only what was done to this unit.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the last N operations.")
+@click.pass_obj
+def journal_command(app: App, unit: str | None, limit: int | None) -> int:
+    """What was done, to which unit, how far it got, which guards were waived. The newest stands last."""
+    journal = stores().journal
+    runs = journal.runs(address=unit_address(app, unit) if unit is not None else None)
+    if damaged := journal.damaged_lines():
+        app.terminal.tell(Notice("warning", f"{damaged} lines of the journal are damaged and left out"))
+    entries = [_row(run) for run in runs[-(limit or len(runs)) :]]
+    return app.finish(
+        {"entries": entries, "damaged_lines": damaged, "changed": False}, lambda result: _render(app, result)
+    )
+
+
+def _row(run: Run) -> dict[str, object]:
+    return {
+        "id": run.id,
+        "started": iso(run.started),
+        "finished": iso(run.finished) if run.finished else None,
+        "operation": run.operation,
+        "address": str(run.address) if run.address else None,
+        "outcome": run.outcome,
+        "error": run.error,
+        "steps": list(run.steps),
+        "waivers": list(run.waivers),
+    }
+
+
+def _render(app: App, result: Mapping[str, Any]) -> None:
+    if not result["entries"]:
+        app.terminal.say("Nothing was done yet.")
+        return
+    columns = ("started", "operation", "unit", "steps", "waived", "outcome")
+    app.terminal.table(columns, [_cells(entry) for entry in result["entries"]])
+
+
+def _cells(entry: Mapping[str, Any]) -> tuple[object, ...]:
+    outcome = entry["outcome"] or "cut off"
+    return (
+        entry["started"][:19].replace("T", " "),
+        entry["operation"],
+        entry["address"],
+        ", ".join(entry["steps"]),
+        ", ".join(entry["waivers"]),
+        f"{outcome}: {entry['error']}" if entry["error"] else outcome,
+    )
