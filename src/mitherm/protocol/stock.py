@@ -19,9 +19,8 @@ SWITCH_OFF: Final = bytes.fromhex("28102020")
 """Written to cff1; the effect of this switch is UNVERIFIED."""
 HISTORY_CAPACITY: Final = 3840
 """Most records a unit keeps: one an hour, 160 days."""
-CELSIUS: Final = 0
 FAHRENHEIT: Final = 1
-"""Values of ccbe."""
+"""Value of ccbe; every other one means Celsius (UNVERIFIED)."""
 
 
 def _unpack(form: struct.Struct, data: bytes, what: str) -> tuple[int, ...]:

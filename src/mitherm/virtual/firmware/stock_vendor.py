@@ -9,8 +9,10 @@ from mitherm.errors import DecodeError
 from mitherm.protocol import uuids
 from mitherm.protocol.ota_interval import answer
 from mitherm.protocol.stock import (
+    CLEAR_HISTORY,
     DEFAULT_COMFORT,
     DISCONNECT,
+    FAHRENHEIT,
     HISTORY_CAPACITY,
     NO_RECORD,
     SWITCH_OFF,
@@ -31,7 +33,6 @@ DUMP_EVERY_S: Final = 0.01
 INTERVAL_SUPERVISION_S: Final = 6.0
 HOUR_S: Final = 3600
 _SWITCH: Final = 0x56000
-_CLEAR: Final = 0x01
 _ENABLE: Final = 0x01
 
 
@@ -205,14 +206,14 @@ class VendorServices:
         return NO_RECORD if record is None else record.to_bytes()
 
     def _write_unit(self, data: bytes) -> None:
-        self._unit = int(data[0] == 1)
+        self._unit = int(data[0] == FAHRENHEIT)
 
     def _write_disconnect(self, data: bytes) -> None:
         if data[0] == DISCONNECT[0]:
             self.chip.emit(Terminate())
 
     def _write_clear(self, data: bytes) -> None:
-        if data[0] == _CLEAR:
+        if data[0] == CLEAR_HISTORY[0]:
             self.history.clear()
             for dump in self._dumps.values():
                 dump.next_index = None
