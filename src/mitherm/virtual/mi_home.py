@@ -109,7 +109,9 @@ class MiHome:
 
     def save(self) -> None:
         """Write DIR/mi-home.toml."""
-        account = {name: getattr(self, name) for name in ("app_generation", "refuse_next", "bind_fail_next", "cloud_key")}
+        account = {
+            name: getattr(self, name) for name in ("app_generation", "refuse_next", "bind_fail_next", "cloud_key")
+        }
         state = {
             "schema": SCHEMA,
             "account": account,

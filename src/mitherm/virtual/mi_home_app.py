@@ -195,7 +195,7 @@ def _sent(channel: MiChannel, kind: ParcelType, data: bytes) -> Procedure[None]:
         raise _Ended(TIMEOUT) from None
 
 
-_REFUSALS: Final = {
+_REFUSALS: Final[dict[int, int]] = {
     Opcode.REGISTRATION_FAILED: UNIT_REFUSED,
     Opcode.ALREADY_REGISTERED: ALREADY_REGISTERED,
     Opcode.INVALID_OOB: INVALID_OOB,
@@ -229,6 +229,6 @@ def _login(token: bytes, entropy: Entropy) -> Procedure[None]:
     except MiAuthRefused as refusal:
         if refusal.code == Opcode.REPEATED_LOGIN:
             return
-        raise _Ended({Opcode.NOT_REGISTERED: NOT_REGISTERED}.get(Opcode(refusal.code), PROOF_WRONG)) from None
+        raise _Ended(NOT_REGISTERED if refusal.code == Opcode.NOT_REGISTERED else PROOF_WRONG) from None
     except LinkTimeout:
         raise _Ended(TIMEOUT) from None
