@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Final
 
 from mitherm.beacon.keys import BIND_KEY, LEGACY_KEY, BeaconKey
@@ -24,6 +25,9 @@ _AAD: Final = b"\x11"
 _FIRST_VERSION: Final = 2 << 12
 _FIRST_WITH_TAG: Final = 4 << 12
 
+_head = lru_cache(256)(MiHeader)
+"""A unit sends few different heads, and they are values."""
+
 
 def decode_mibeacon(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
     """Service data of 0xFE95."""
@@ -34,33 +38,31 @@ def decode_mibeacon(data: bytes, address: Address | None, key: BeaconKey | None)
         return Undecoded("mesh", "mibeacon")
     if control < _FIRST_VERSION:
         return Undecoded("version", "mibeacon")
-    header = MiHeader(control, product_id)
-    mac, at, mismatch = None, 5, False
+    mac, at, mismatch, capability, io_capability = None, 5, False, None, None
     if control & WITH_MAC:
         mac, at = data[10:4:-1], 11
         mismatch = address is not None and mac != address.octets
     if control & WITH_CAPABILITY:
-        at = _capability(data, at, header)
+        capability, io_capability, at = _capability(data, at)
+    head = _head(control, product_id, capability, io_capability)
     if at > len(data):
-        return Undecoded("truncated", "mibeacon", header)
-    reading = Reading("mibeacon", {}, counter, None, False, mac, mismatch, header)
+        return Undecoded("truncated", "mibeacon", head)
+    reading = Reading("mibeacon", {}, counter, None, False, mac, mismatch, head)
     if not control & WITH_OBJECT:
         reading.undecoded = _unless_padding(data[at:])
         return reading
     sender = mac if mac is not None or address is None else address.octets
     error = _decrypted(data, at, sender, key, reading) if control & ENCRYPTED else _plain(data, at, reading)
-    return reading if error is None else Undecoded(error, "mibeacon", header)
+    return reading if error is None else Undecoded(error, "mibeacon", head)
 
 
-def _capability(data: bytes, at: int, header: MiHeader) -> int:
-    """Read capability and I/O capability; returns the position behind them, beyond the end when one is missing."""
+def _capability(data: bytes, at: int) -> tuple[int | None, int | None, int]:
+    """Capability, I/O capability and the position behind them, which is beyond the end when one is missing."""
     if at >= len(data):
-        return at + 1
-    header.capability = data[at]
+        return None, None, at + 1
     if not data[at] & WITH_IO:
-        return at + 1
-    header.io_capability = int.from_bytes(data[at + 1 : at + 3], "little")
-    return at + 3
+        return data[at], None, at + 1
+    return data[at], int.from_bytes(data[at + 1 : at + 3], "little"), at + 3
 
 
 def _plain(data: bytes, at: int, reading: Reading) -> BeaconError | None:
@@ -112,21 +114,21 @@ def _legacy(data: bytes, at: int, sender: bytes | None, key: BeaconKey | None, r
 
 
 def _objects(data: bytes, at: int, reading: Reading) -> None:
-    end = len(data)
+    end, values = len(data), reading.values
     while at + 3 <= end:
         number, length = _OBJECT(data, at)
         start = at + 3
-        behind = start + length
-        if behind > end:
+        at = start + length
+        if at > end:
+            at = start - 3
             break
         entry = OBJECTS.get(number)
         if entry is not None and entry[0] == length:
-            reading.values |= entry[1](data, start)
-        elif not number and not any(data[at:]):
-            return
+            values.update(entry[1](data, start))
+        elif number or any(data[start - 1 :]):
+            reading.unknown[f"{number:04x}"] = data[start:at]
         else:
-            reading.unknown[f"{number:04x}"] = data[start:behind]
-        at = behind
+            return
     if at < end:
         reading.undecoded = _unless_padding(data[at:])
 

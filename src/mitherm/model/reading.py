@@ -42,7 +42,7 @@ FLAGS: Final = tuple(Flags(*(bool(byte >> bit & 1) for bit in range(7))) for byt
 """Flags by byte."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class MiHeader:
     """Head of a MiBeacon frame (beacons.md 6.1)."""
 
