@@ -22,7 +22,15 @@ def _loopback(units: Sequence[TinyUnit]) -> AbstractAsyncContextManager[Radio]:
     return Loopback(units)  # type: ignore[arg-type]
 
 
-EVERY_RADIO = pytest.mark.parametrize("radio_of", [pytest.param(_loopback, id="loopback")])
+def _air(units: Sequence[TinyUnit]) -> AbstractAsyncContextManager[Radio]:
+    from mitherm.virtual.air import Air
+
+    return Air(units)  # type: ignore[arg-type]
+
+
+EVERY_RADIO = pytest.mark.parametrize(
+    "radio_of", [pytest.param(_loopback, id="loopback"), pytest.param(_air, id="air", marks=pytest.mark.air)]
+)
 
 
 def on_virtual_clock(test: Callable[..., Any]) -> Callable[..., None]:

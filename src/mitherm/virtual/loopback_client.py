@@ -94,7 +94,10 @@ class LoopbackClient:
         """Write the CCCD; notifications may come before this returns."""
         char = self._characteristic(handle)
         self._callbacks[char.uuid] = (char, callback)
-        self._linked().subscribe(char.uuid, _NOTIFICATIONS_ON)
+        try:
+            self._linked().subscribe(char.uuid, _NOTIFICATIONS_ON)
+        except NoAnswer:
+            await self._silence()
         await self._answer_after(self._round_trip_s)
 
     def _characteristic(self, handle: int) -> LoopbackCharacteristic:
