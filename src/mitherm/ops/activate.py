@@ -15,7 +15,7 @@ from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.login import login_with_vault
 from mitherm.ops.look import look
 from mitherm.ops.plan import GENERATION_2, GENERATION_2_HINT, needs_signature
-from mitherm.protocol.events import StepDone, StepStarted
+from mitherm.protocol.events import StepDone
 from mitherm.protocol.mi_client import login, register
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
@@ -77,7 +77,6 @@ async def register_unit(bench: Bench, address: Address, sighting: Sighting, seen
         kept.append(vault.add(address, what, ORIGIN, bench.wall()))
         bench.tell(StepDone("keys", f"new keys {what.fingerprint} are in the vault, read back from disk"))
 
-    bench.tell(StepStarted("activate", f"register {address}"))
     async with Link(bench.radio, sighting) as link:
         keys = await run(register(bench.entropy), link, on_event=bench.tell, keeper=keep)
         generation = vault.confirm(kept[-1], bench.wall())

@@ -17,7 +17,7 @@ from mitherm.ops.look import look
 from mitherm.ops.plan import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
 from mitherm.ops.records import erase_records, records_saved, save_records
 from mitherm.ops.transfer import PaceChoice, transfer
-from mitherm.protocol.events import Notice, StepDone, StepStarted
+from mitherm.protocol.events import Notice, StepStarted
 from mitherm.store.journal import Entry
 
 Planner = Callable[[Observation, Assets], Plan]
@@ -163,7 +163,6 @@ async def _do(bench: Bench, address: Address, seen: Observation, step: Step, pac
             await erase_records(bench, address)
         case Flash(image, _, login):
             await transfer(bench, address, image, seen, login=login, pace=pace)
-    bench.tell(StepDone(step.name, ""))
 
 
 def with_plan(error: MithermError, plan: Plan) -> MithermError:

@@ -11,7 +11,7 @@ from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.look import look
 from mitherm.ops.target import find
 from mitherm.primitives.secret import Secret
-from mitherm.protocol.events import StepDone, StepStarted
+from mitherm.protocol.events import StepDone
 from mitherm.protocol.pvvx_client import erase_mi_records, read_flash
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
@@ -80,7 +80,6 @@ async def erase_records(bench: Bench, address: Address) -> None:
     found = await look(bench, address)
     saved = records_saved(bench, address, found.seen)
     enforce(RULES, Case("erase", address, found.seen, records_saved=saved), bench.waivers)
-    bench.tell(StepStarted("erase-mi-records", str(address)))
     async with Link(bench.radio, await find(bench, address)) as link:
         await run(erase_mi_records(), link, on_event=bench.tell)
     after = (await look(bench, address)).seen

@@ -61,10 +61,9 @@ async def transfer(
 
 
 async def _send(bench: Bench, address: Address, image: Chosen, *, login: bool, pace: Pace) -> None:
-    bench.tell(StepStarted("transfer", f"{len(image.data)} bytes of {image.label}"))
     async with _link(bench, address, login) as link:
         await run(send_image(image.data, pace, stock=login), link, on_event=bench.tell)
-    bench.tell(StepDone("transfer", "the unit restarts"))
+    bench.tell(StepDone("transfer", f"{len(image.data)} bytes are across, the unit restarts"))
 
 
 @asynccontextmanager
