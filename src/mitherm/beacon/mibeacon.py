@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from mitherm.beacon.keys import BIND_KEY, LEGACY_KEY, BeaconKey
-from mitherm.beacon.mibeacon_objects import OBJECTS
+from mitherm.beacon.mibeacon_objects import NUMBERS, OTHERS
 from mitherm.model.address import Address
 from mitherm.model.reading import BeaconError, MiHeader, Reading, Undecoded
 
@@ -23,7 +23,8 @@ _HEAD: Final = struct.Struct("<HHB").unpack_from
 _OBJECT: Final = struct.Struct("<HB").unpack_from
 _AAD: Final = b"\x11"
 _FIRST_VERSION: Final = 2 << 12
-_FIRST_WITH_TAG: Final = 4 << 12
+_FIRST_WITH_TAG: Final = 4 << 4
+"""Second byte of v4."""
 
 _head = lru_cache(256)(MiHeader)
 """A unit sends few different heads, and they are values."""
@@ -76,7 +77,7 @@ def _decrypted(
     data: bytes, at: int, sender: bytes | None, key: BeaconKey | None, reading: Reading
 ) -> BeaconError | None:
     """v4 and v5 (beacons.md 6.4): cipher text, counter extension (3), tag (4)."""
-    if data[1] < _FIRST_WITH_TAG >> 8:
+    if data[1] < _FIRST_WITH_TAG:
         return _legacy(data, at, sender, key, reading)
     if len(data) < at + 9:
         return "truncated"
@@ -86,11 +87,12 @@ def _decrypted(
         return "key-length"
     if sender is None:
         return "no-address"
-    plain = key.ccm.decrypt(sender[::-1] + data[2:5] + data[-7:-4], data[at:-7] + data[-4:], _AAD)
+    extension = data[-7:-4]
+    plain = key.ccm.decrypt(sender[::-1] + data[2:5] + extension, data[at:-7] + data[-4:], _AAD)
     if plain is None:
         return "auth-failed"
     reading.authenticated = True
-    reading.counter = data[4] | data[-7] << 8 | data[-6] << 16 | data[-5] << 24
+    reading.counter = int.from_bytes(data[4:5] + extension, "little")
     _objects(plain, 0, reading)
     return None
 
@@ -106,9 +108,9 @@ def _legacy(data: bytes, at: int, sender: bytes | None, key: BeaconKey | None, r
     if sender is None:
         return "no-address"
     # In counter mode encrypting the cipher text gives the plain text; the tag that results means nothing.
-    nonce = data[:5] + data[-4:-1] + sender[:0:-1]
-    plain = key.ccm.encrypt(nonce, data[at:-4], _AAD)[:-4]
-    reading.counter = data[4] | data[-4] << 8 | data[-3] << 16 | data[-2] << 24
+    extension = data[-4:-1]
+    plain = key.ccm.encrypt(data[:5] + extension + sender[:0:-1], data[at:-4], _AAD)[:-4]
+    reading.counter = int.from_bytes(data[4:5] + extension, "little")
     _objects(plain, 0, reading)
     return "auth-failed" if reading.undecoded else None
 
@@ -118,17 +120,19 @@ def _objects(data: bytes, at: int, reading: Reading) -> None:
     while at + 3 <= end:
         number, length = _OBJECT(data, at)
         start = at + 3
-        at = start + length
-        if at > end:
-            at = start - 3
+        if start + length > end:
             break
-        entry = OBJECTS.get(number)
-        if entry is not None and entry[0] == length:
-            values.update(entry[1](data, start))
-        elif number or any(data[start - 1 :]):
-            reading.unknown[f"{number:04x}"] = data[start:at]
+        if number in NUMBERS and NUMBERS[number][0] == length:
+            _, name, unpack, divisor = NUMBERS[number]
+            raw = unpack(data, start)[0]
+            values[name] = raw / divisor if divisor else raw
+        elif number in OTHERS and OTHERS[number][0] == length:
+            values |= OTHERS[number][1](data, start)
+        elif number or any(data[at:]):
+            reading.unknown[f"{number:04x}"] = data[start : start + length]
         else:
             return
+        at = start + length
     if at < end:
         reading.undecoded = _unless_padding(data[at:])
 

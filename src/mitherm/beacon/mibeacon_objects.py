@@ -1,4 +1,4 @@
-"""The objects of MiBeacon frames: id to (length, reader) (beacons.md 6.3)."""
+"""The objects of MiBeacon frames (beacons.md 6.3)."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
+Unpack = Callable[[bytes, int], tuple[Any, ...]]
 Reader = Callable[[bytes, int], dict[str, Any]]
 """(frame, position of the data) to named values; empty when the data say nothing."""
 
-_OPENING: Final[dict[int, dict[str, Any]]] = {
-    0: {"opening": True},
-    1: {"opening": False},
-    2: {"opening": True},
+NUMBERS: Final[dict[int, tuple[int, str, Unpack, int]]] = {
+    number: (struct.calcsize(layout), name, struct.Struct(layout).unpack_from, divisor)
+    for number, name, layout, divisor in (
+        (0x1004, "temperature", "<h", 10),
+        (0x1006, "humidity", "<H", 10),
+        (0x100A, "battery", "B", 0),
+        (0x20E1, "count", "<I", 0),
+        (0x4802, "humidity", "B", 0),
+        (0x4C02, "humidity", "B", 0),
+        (0x4803, "battery", "B", 0),
+        (0x4C03, "battery", "B", 0),
+        (0x5003, "battery", "B", 0),
+        (0x4A01, "battery_low", "?", 0),
+        (0x4E01, "battery_low", "?", 0),
+    )
 }
+"""Objects that are one number: length, name, reader of the raw value, divisor (0: as it is)."""
+
+_CLIMATE: Final = struct.Struct("<hH").unpack_from
+_FLOAT: Final = struct.Struct("<f").unpack_from
+_OPENING: Final[dict[int, dict[str, Any]]] = {0: {"opening": True}, 1: {"opening": False}, 2: {"opening": True}}
 """Door states; 3 is a reset and says nothing."""
-
-
-def _number(name: str, layout: str, divisor: int = 1) -> Reader:
-    unpack = struct.Struct(layout).unpack_from
-    if divisor == 1:
-        return lambda data, at: {name: unpack(data, at)[0]}
-    return lambda data, at: {name: unpack(data, at)[0] / divisor}
-
-
-def _float(name: str) -> Reader:
-    unpack = struct.Struct("<f").unpack_from
-
-    def read(data: bytes, at: int) -> dict[str, Any]:
-        value = unpack(data, at)[0]
-        return {name: float(f"{value:.7g}")} if math.isfinite(value) else {}
-
-    return read
 
 
 def _climate(data: bytes, at: int) -> dict[str, Any]:
@@ -44,36 +44,28 @@ def _opening(data: bytes, at: int) -> dict[str, Any]:
     return _OPENING.get(data[at], {})
 
 
-def _nothing(data: bytes, at: int) -> dict[str, Any]:
+def _mode(data: bytes, at: int) -> dict[str, Any]:
     return {}
 
 
-_CLIMATE: Final = struct.Struct("<hH").unpack_from
-_battery: Final = (1, _number("battery", "B"))
-_humidity: Final = (1, _number("humidity", "B"))
-_humidity_float: Final = (4, _float("humidity"))
-_temperature_float: Final = (4, _float("temperature"))
-_battery_low: Final = (1, _number("battery_low", "?"))
-_mode: Final = (1, _nothing)
+def _float(name: str) -> Reader:
+    """Seven digits are what a float32 holds: 26.1, not 26.100000381."""
 
-OBJECTS: Final[dict[int, tuple[int, Reader]]] = {
-    0x1004: (2, _number("temperature", "<h", 10)),
-    0x1006: (2, _number("humidity", "<H", 10)),
-    0x100A: _battery,
+    def read(data: bytes, at: int) -> dict[str, Any]:
+        value = _FLOAT(data, at)[0]
+        return {name: float(f"{value:.7g}")} if math.isfinite(value) else {}
+
+    return read
+
+
+OTHERS: Final[dict[int, tuple[int, Reader]]] = {
     0x100D: (4, _climate),
     0x1019: (1, _opening),
-    0x20E1: (4, _number("count", "<I")),
-    0x4801: _temperature_float,
-    0x4C01: _temperature_float,
-    0x4802: _humidity,
-    0x4C02: _humidity,
-    0x4808: _humidity_float,
-    0x4C08: _humidity_float,
-    0x4803: _battery,
-    0x4C03: _battery,
-    0x5003: _battery,
-    0x4A01: _battery_low,
-    0x4E01: _battery_low,
-    0x4C14: _mode,
-    0x5414: _mode,
+    0x4801: (4, _float("temperature")),
+    0x4C01: (4, _float("temperature")),
+    0x4808: (4, _float("humidity")),
+    0x4C08: (4, _float("humidity")),
+    0x4C14: (1, _mode),
+    0x5414: (1, _mode),
 }
+"""All other objects: length, reader."""
