@@ -136,7 +136,7 @@ class DeviceId:
     """Answer to command 00 (4.5 and later). `services` bits: custom-firmware.md 4.1."""
 
     revision: int
-    hardware: int
+    hardware_id: int
     version: int
     sensor: int
     sensor2: int
@@ -154,7 +154,7 @@ class DeviceId:
     def to_bytes(self) -> bytes:
         """The frame, id included."""
         return struct.pack(
-            "<xBHHBBI", self.revision, self.hardware, self.version, self.sensor, self.sensor2, self.services
+            "<xBHHBBI", self.revision, self.hardware_id, self.version, self.sensor, self.sensor2, self.services
         )
 
 
