@@ -19,10 +19,12 @@ from bleak.uuids import normalize_uuid_str
 from bumble import att, core, hci
 
 from mitherm.protocol import uuids
-from mitherm.virtual.air_host import AirHost
+from mitherm.virtual.air_host import AirHost, is_scan_response, is_scannable
 from mitherm.virtual.heard import Heard
 
 LARGEST_MTU: Final = 517
+SCAN_RESPONSE_S: Final = 0.1
+"""An advert whose scan response was not heard by then is reported without it."""
 _ATT_HEADER: Final = 3
 _UNLIKELY: Final = 0x0E
 
@@ -30,7 +32,7 @@ _T = TypeVar("_T")
 
 
 class AirScanner(BaseBleakScanner):
-    """An active scan. As with BlueZ, names stay and service data accumulate."""
+    """An active scan. As on Linux, a scan response comes with its advert, names stay, service data accumulate."""
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class AirScanner(BaseBleakScanner):
         super().__init__(detection_callback, service_uuids)
         self._host = host
         self._stack = AsyncExitStack()
+        self._held: dict[str, tuple[Any, asyncio.TimerHandle]] = {}
 
     async def start(self) -> None:
         """Begin to listen."""
@@ -53,11 +56,30 @@ class AirScanner(BaseBleakScanner):
     async def stop(self) -> None:
         """Listen no more."""
         await self._stack.aclose()
+        for _, timer in self._held.values():
+            timer.cancel()
+        self._held.clear()
 
     def _heard(self, report: Any) -> None:
         address = report.address.to_string(False)
+        advert, timer = self._held.pop(address, (None, None))
+        if timer is not None:
+            timer.cancel()
+        if is_scan_response(report):
+            self._tell(address, report, b"" if advert is None else bytes(advert.data), bytes(report.data))
+        elif is_scannable(report):
+            loop = asyncio.get_running_loop()
+            self._held[address] = (report, loop.call_later(SCAN_RESPONSE_S, self._heard_alone, address))
+        else:
+            self._tell(address, report, bytes(report.data))
+
+    def _heard_alone(self, address: str) -> None:
+        report, _ = self._held.pop(address)
+        self._tell(address, report, bytes(report.data))
+
+    def _tell(self, address: str, report: Any, data: bytes, scan_response: bytes = b"") -> None:
         _, before = self.seen_devices.get(address, (None, None))
-        heard = Heard.parse(bytes(report.data))
+        heard = Heard.parse(data, scan_response)
         advert = AdvertisementData(
             local_name=heard.name or (before.local_name if before else None),
             manufacturer_data={},

@@ -86,3 +86,18 @@ class AirHost:
         with suppress(core.ConnectionError, asyncio.CancelledError):
             connection = await attempt
             await connection.disconnect()
+
+
+def is_scan_response(report: Any) -> bool:
+    """Legacy reports have a type, extended ones (real dongles) a bit."""
+    if isinstance(report, hci.HCI_LE_Extended_Advertising_Report_Event.Report):
+        return bool(report.event_type & hci.HCI_LE_Extended_Advertising_Report_Event.EventType.SCAN_RESPONSE)
+    return bool(report.event_type == hci.HCI_LE_Advertising_Report_Event.EventType.SCAN_RSP)
+
+
+def is_scannable(report: Any) -> bool:
+    """Whether an active scan asks for more."""
+    if isinstance(report, hci.HCI_LE_Extended_Advertising_Report_Event.Report):
+        return bool(report.event_type & hci.HCI_LE_Extended_Advertising_Report_Event.EventType.SCANNABLE_ADVERTISING)
+    kinds = hci.HCI_LE_Advertising_Report_Event.EventType
+    return report.event_type in (kinds.ADV_IND, kinds.ADV_SCAN_IND)

@@ -19,7 +19,8 @@ from bumble.link import LocalLink
 
 from mitherm.virtual.unit import Unit
 
-logging.getLogger("bumble").addHandler(logging.NullHandler())  # refusals are no news for somebody's terminal
+# bumble warns of every refusal and of units that advertise without its help; that is no news for anybody's terminal.
+logging.getLogger("bumble").setLevel(logging.CRITICAL)
 
 SUPERVISION_TIMEOUT: Final = 0x08
 _EXTENDED: Final = (
