@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
@@ -188,13 +187,14 @@ def formats() -> list[Format]:
 
 def ours(kind: Format) -> Contender:
     """mitherm through its public door."""
+    uuid = kind.uuid
 
     def values(data: bytes) -> Values:
-        found = decode(kind.uuid, data, MAC, KEY)
+        found = decode(uuid, data, MAC, KEY)
         assert isinstance(found, Reading), found
         return found.values
 
-    return Contender("mitherm", kind.frames, partial(decode, kind.uuid, address=MAC, key=KEY), values)
+    return Contender("mitherm", kind.frames, lambda data: decode(uuid, data, MAC, KEY), values)
 
 
 def home_assistant(kind: Format) -> Contender | None:
