@@ -7,8 +7,9 @@ from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from mitherm.cli.schemas import schema, schema_names
 from referencing import Registry, Resource
+
+from mitherm.cli.schemas import schema, schema_names
 
 
 @cache

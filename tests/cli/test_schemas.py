@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 import pytest
-from helpers import assert_document, assert_fits, validator
 from jsonschema import Draft202012Validator
+
+from helpers import assert_document, assert_fits, validator
 from mitherm.cli.app import root, run
 from mitherm.cli.schemas import schema, schema_names
 
