@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from mitherm.errors import AnswerNeeded, MithermError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from mitherm.cli.terminal import Terminal
     from mitherm.radio.open import RadioName
 
@@ -141,6 +142,11 @@ class App:
 
     def run(self, work: Callable[[], Coroutine[Any, Any, _R]]) -> _R:
         """Run `work` in the loop its radio wants: simulated time for virtual units, real time for everything else."""
+        import asyncio
+
+        from mitherm.cli.logs import set_up
+
+        set_up(self.settings.verbosity)
         factory: Callable[[], asyncio.AbstractEventLoop] | None = None
         if self.radio.simulated:
             from mitherm.virtual.clock import VirtualClockLoop

@@ -1,4 +1,4 @@
-"""One thin door to `cryptography`: AES-CCM, ECDH and ECDSA on P-256, HKDF, HMAC, X.509.
+"""One thin door to `cryptography`: AES-CCM, RC4, ECDH and ECDSA on P-256, HKDF, HMAC, X.509.
 
 Points are X‖Y, 64 bytes big-endian, without the 04 prefix, as Xiaomi sends them (mi-auth.md 5.2).
 """
@@ -11,14 +11,14 @@ import hashlib
 import hmac
 from typing import Final
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import Encoding
 
 _CURVE: Final = ec.SECP256R1()
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -59,6 +59,13 @@ class CcmKey:
             return self._ccm.decrypt(nonce, cipher, aad)
         except InvalidTag:
             return None
+
+
+def rc4(key: bytes, data: bytes, dropped: int) -> bytes:
+    """RC4 without the first `dropped` bytes of its key stream; encrypts and decrypts."""
+    stream = Cipher(ARC4(key), None).encryptor()
+    stream.update(bytes(dropped))
+    return stream.update(data)
 
 
 def hkdf(secret: bytes, salt: bytes | None, info: bytes, length: int) -> bytes:
@@ -138,6 +145,8 @@ def certificate_point(encoded: bytes, issuer: bytes) -> bytes | None:
 
     Dates and names are not looked at, as the devices do not (mi-auth.md 5.3, virtual-unit.md 5).
     """
+    from cryptography import x509  # 90 ms that only certificates are worth
+
     try:
         load = x509.load_pem_x509_certificate if encoded.startswith(b"-----") else x509.load_der_x509_certificate
         certificate = load(encoded)
@@ -161,6 +170,9 @@ def make_certificate(
     valid: tuple[datetime.datetime, datetime.datetime],
 ) -> bytes:
     """DER of an X.509 certificate over a public point for (issuer name, subject name). Raises ValueError."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     public = point_key(point)
     if public is None:
         raise ValueError("not a point of P-256")
