@@ -1,0 +1,249 @@
+"""`mitherm keys ...`: the vault. The commands that speak to a unit are in `keys_unit.py`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mitherm.cli.bench import present, stores
+from mitherm.cli.context import App
+from mitherm.cli.key_view import key_row, render_keys
+from mitherm.cli.keys_unit import UNIT_COMMANDS
+from mitherm.cli.options import Group, command, unit_argument
+from mitherm.cli.unit import unit_address
+from mitherm.errors import AnswerNeeded, FileMissing, KeyProblem, UsageProblem
+from mitherm.model.address import Address
+from mitherm.model.keys import BIND_KEY_LENGTH, TOKEN_LENGTH, MiKeys
+from mitherm.model.record import KeyGeneration, StoredBackup
+from mitherm.ops.keys import Imported, check_complete, everything, export, import_files, import_typed, in_use
+from mitherm.ops.library import read_file
+from mitherm.primitives.secret import Secret
+from mitherm.protocol.events import Notice
+from mitherm.store.atomic import write_durably
+from mitherm.store.key_export import TARGETS
+from mitherm.store.moments import iso
+
+REVEAL = click.option("--reveal", is_flag=True, help="Show token and bind key.")
+_PATH = click.Path(path_type=Path)
+
+
+@click.group("keys", cls=Group)
+def keys_command() -> None:
+    """Keys: the vault, which never forgets one, and the Mi records of units on pvvx firmware."""
+
+
+def full_row(generation: KeyGeneration, reveal: bool = False) -> dict[str, object]:
+    """A generation with the id that `restore` takes."""
+    return {"id": generation.id, **key_row(generation, reveal)}
+
+
+@command(
+    "list",
+    examples="""
+    mitherm keys list
+    mitherm keys list --json
+    """,
+)
+@REVEAL
+@click.pass_obj
+def list_keys(app: App, reveal: bool) -> int:
+    """The keys in use of every unit in the vault."""
+    shelf = stores()
+    found = [one for unit in shelf.vault.units() if (one := in_use(shelf, unit)) is not None]
+    problems = [problem.message for problem in shelf.vault.problems()]
+    for problem in problems:
+        app.terminal.tell(Notice("warning", problem))
+    result = {"keys": [full_row(one, reveal) for one in found], "problems": problems, "changed": False}
+
+    def render(result: Mapping[str, Any]) -> None:
+        if result["keys"]:
+            render_keys(app, result)
+        else:
+            app.terminal.say("The vault has no keys. `mitherm keys import FILE` or `mitherm activate UNIT` fills it.")
+
+    return app.finish(result, render)
+
+
+@command(
+    "show",
+    examples="""
+    mitherm keys show A4:C1:38:00:00:01
+    mitherm keys show Cellar --reveal --json
+    """,
+)
+@unit_argument()
+@REVEAL
+@click.pass_obj
+def show(app: App, unit: str, reveal: bool) -> int:
+    """Every key UNIT ever had, the likeliest first, and its backups. Exit 5 when the vault has nothing of it."""
+    address = unit_address(app, unit)
+    vault = stores().vault
+    keys = [full_row(one, reveal) for one in everything(vault, address)]
+    result = {"keys": keys, "backups": [backup_row(one) for one in vault.backups(address)], "changed": False}
+
+    def render(result: Mapping[str, Any]) -> None:
+        render_keys(app, result)
+        for key in result["keys"]:
+            app.terminal.say(f"  {key['fingerprint']}  {key['id']}  {key['kind']}")
+        for one in result["backups"]:
+            app.terminal.say(f"  backup {one['id']}: {', '.join(one['contents']) or 'the store was empty'}")
+
+    return app.finish(result, render)
+
+
+def backup_row(stored: StoredBackup) -> dict[str, object]:
+    """What a backup holds, without what is secret."""
+    made = stored.backup
+    parts = {
+        "address": made.mac_record,
+        "did": made.did_record,
+        "keys": made.key_record,
+        "counter": made.counter_record,
+    }
+    contents = [name for name, value in parts.items() if value is not None]
+    contents += ["deleted records"] if made.deleted_records else []
+    contents += [f"sector {start:#07x}" for start in made.sectors]
+    return {
+        "id": stored.id,
+        "created": iso(stored.created),
+        "contents": contents,
+        "deleted_records": len(made.deleted_records),
+    }
+
+
+# --- import -----------------------------------------------------------------------------------------------------------
+
+
+@command(
+    "import",
+    examples="""
+    mitherm keys import devices.json secrets.yaml
+    mitherm virtual mi-home keys demo A4:C1:38:00:00:01 --reveal --json | mitherm keys import -
+    mitherm keys import --address A4:C1:38:00:00:01 --token --bind-key      (asks for both, hidden)
+    """,
+)
+@click.argument("files", metavar="FILE...", nargs=-1, type=_PATH)
+@click.option("--address", metavar="A", help="Whose keys they are, where the file does not say.")
+@click.option("--token", "ask_token", is_flag=True, help="Ask for the token, or read it from a line of stdin.")
+@click.option("--bind-key", "ask_bind_key", is_flag=True, help="Ask for the bind key, or read it from a line of stdin.")
+@REVEAL
+@click.pass_obj
+def import_(
+    app: App, files: tuple[Path, ...], address: str | None, ask_token: bool, ask_bind_key: bool, reveal: bool
+) -> int:
+    """Put keys from other programs into the vault: token extractor (JSON or text), ble_monitor, Home Assistant, ESPHome,
+    Theengs, TelinkMiFlasher, CSV, and our own documents. The format is recognised; `-` is stdin. Nothing is overwritten.
+    """
+    typed = ask_token or ask_bind_key
+    if typed == bool(files):
+        raise UsageProblem(
+            "name files, or say --token or --bind-key to type keys", hint="see `mitherm keys import --help`"
+        )
+    whose = unit_address(app, address) if address is not None else None
+    done = _typed(whose, ask_token, ask_bind_key) if typed else _from_files(files, whose)
+    new = {one.id for one in done.new}
+    result: dict[str, object] = {
+        "keys": [full_row(one, reveal) | {"new": one.id in new} for one in done.generations],
+        "formats": done.formats,
+        "problems": done.problems,
+        "changed": bool(new),
+    }
+    check_complete(done, result)
+    return app.finish(result, lambda result: _render_imported(app, result))
+
+
+def _from_files(files: tuple[Path, ...], address: Address | None) -> Imported:
+    contents = {str(path): sys.stdin.buffer.read() if str(path) == "-" else read_file(path) for path in files}
+    return import_files(stores(), contents, address, present())
+
+
+def _typed(address: Address | None, ask_token: bool, ask_bind_key: bool) -> Imported:
+    if address is None:
+        raise UsageProblem("typed keys need --address", hint="for example --address A4:C1:38:00:00:01")
+    token = _secret("token", TOKEN_LENGTH) if ask_token else None
+    bind_key = _secret("bind key", BIND_KEY_LENGTH) if ask_bind_key else None
+    try:
+        keys = MiKeys(token, bind_key)
+    except ValueError as problem:
+        raise KeyProblem(f"key of {address}: {problem}") from None
+    return import_typed(stores(), address, keys, present())
+
+
+def _secret(what: str, length: int) -> Secret:
+    """Never an argument: those are seen in process lists."""
+    if sys.stdin.isatty():
+        text = click.prompt(f"{what} ({2 * length} hex digits)", hide_input=True, err=True)
+    else:
+        text = sys.stdin.readline()
+    if not text.strip():
+        raise AnswerNeeded(f"no {what} was given", hint="type it, or pipe it to stdin, one line each")
+    try:
+        return Secret.from_hex(text)
+    except ValueError as problem:
+        raise KeyProblem(f"{what}: {problem}") from None
+
+
+def _render_imported(app: App, result: Mapping[str, Any]) -> None:
+    render_keys(app, result)
+    new = sum(key["new"] for key in result["keys"])
+    app.terminal.say(f"{new} new, {len(result['keys']) - new} known already.")
+
+
+# --- export -----------------------------------------------------------------------------------------------------------
+
+
+@command(
+    "export",
+    examples="""
+    mitherm keys export --for esphome -o thermometers.yaml
+    mitherm keys export --for ha A4:C1:38:00:00:01 --reveal
+    """,
+)
+@click.argument("unit", metavar="[UNIT]", required=False)
+@click.option("--for", "target", required=True, type=click.Choice(TARGETS), help="Who is to read it.")
+@click.option("-o", "--output", metavar="FILE", type=_PATH, help="Write FILE, for your eyes only (0600).")
+@click.option("--reveal", is_flag=True, help="Write to stdout, keys and all.")
+@click.pass_obj
+def export_(app: App, unit: str | None, target: str, output: Path | None, reveal: bool) -> int:
+    """Write the keys in use for another program, of UNIT or of all units. They go to a file, or openly to stdout."""
+    if output is None and not reveal:
+        raise UsageProblem("an export is full of keys", hint="-o FILE writes a private file, --reveal prints it")
+    address = unit_address(app, unit) if unit is not None else None
+    made, used = export(stores(), target, address)
+    for one in made.left_out:
+        app.terminal.tell(Notice("warning", f"{one} is left out: the vault has no bind key of it"))
+    if output is not None:
+        _write(output, made.text)
+    result: dict[str, object] = {
+        "for": target,
+        "file": str(output) if output is not None else None,
+        "units": [str(one.address) for one in used],
+        "left_out": [str(one) for one in made.left_out],
+        "text": made.text if reveal else None,
+        **({} if reveal else {"redacted": True}),
+        "changed": output is not None,
+    }
+    return app.finish(result, lambda result: _render_export(app, result))
+
+
+def _write(path: Path, text: str) -> None:
+    if path.is_dir():
+        raise UsageProblem(f"{path} is a directory", hint="name a file")
+    if not path.parent.is_dir():
+        raise FileMissing(f"there is no directory {path.parent}")
+    write_durably(path, text.encode())
+
+
+def _render_export(app: App, result: Mapping[str, Any]) -> None:
+    if result["file"] is None:
+        sys.stdout.write(result["text"])
+    else:
+        app.terminal.say(f"Keys of {len(result['units'])} unit(s) are in {result['file']}. Keep it to yourself.")
+
+
+for _command in (list_keys, show, import_, export_, *UNIT_COMMANDS):
+    keys_command.add_command(_command)

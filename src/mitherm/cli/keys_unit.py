@@ -1,0 +1,178 @@
+"""`mitherm keys backup|restore|erase|swap|test UNIT`: the commands that speak to a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import click
+
+from mitherm.cli.bench import open_bench
+from mitherm.cli.context import App
+from mitherm.cli.key_view import key_row, render_keys
+from mitherm.cli.options import command, unit_argument
+from mitherm.cli.waivers import waived, waiver_options
+from mitherm.model.address import Address
+from mitherm.ops import key_records
+from mitherm.ops.bench import Bench
+from mitherm.ops.key_test import DURATION_S, KeyTest, check_keys, raise_unless_proven
+from mitherm.ops.target import resolve
+
+_R = TypeVar("_R")
+
+
+def _on_unit(
+    app: App, unit: str, act: Callable[[Bench, Address], Awaitable[_R]], options: Mapping[str, Any] | None = None
+) -> _R:
+    """Open the bench, find out which unit is meant, act."""
+
+    async def work() -> _R:
+        async with open_bench(app, waivers=waived(dict(options or {}))) as bench:
+            return await act(bench, await resolve(bench, unit))
+
+    return app.run(work)
+
+
+@command(
+    "backup",
+    examples="""
+    mitherm keys backup A4:C1:38:00:00:01
+    mitherm --radio virtual:demo keys backup a4c138000002 --raw --json
+    """,
+)
+@unit_argument()
+@click.option("--raw", is_flag=True, help="Also copy the two flash sectors byte by byte (minutes).")
+@click.option("--reveal", is_flag=True, help="Show token and bind key.")
+@click.pass_obj
+def backup(app: App, unit: str, raw: bool, reveal: bool) -> int:
+    """Copy everything Mi from a unit on pvvx firmware into the vault: DID, keys, counter, superseded keys."""
+    saved = _on_unit(app, unit, lambda bench, address: key_records.backup(bench, address, raw=raw))
+    made = saved.stored.backup
+    result = {
+        "keys": [{"id": one.id, **key_row(one, reveal)} for one in saved.generations],
+        "backup": saved.stored.id,
+        "deleted_records": len(made.deleted_records),
+        "sectors": [f"{start:#07x}" for start in made.sectors],
+        "changed": saved.changed,
+    }
+
+    def render(result: Mapping[str, Any]) -> None:
+        if result["keys"]:
+            render_keys(app, result)
+        else:
+            app.terminal.say("The unit holds no keys.")
+        app.terminal.say(f"Backup {result['backup']} is in the vault{'' if result['changed'] else ' already'}.")
+
+    return app.finish(result, render)
+
+
+@command(
+    "restore",
+    examples="""
+    mitherm keys restore A4:C1:38:00:00:01
+    mitherm keys restore A4:C1:38:00:00:01 --generation 1a2b3c4d      (a fingerprint or id of `keys show`)
+    """,
+)
+@unit_argument()
+@click.option(
+    "--generation",
+    metavar="ID",
+    help="Which pair: id, its beginning, or the fingerprint. Default: the one in use last.",
+)
+@waiver_options("erase")
+@click.pass_obj
+def restore(app: App, /, unit: str, generation: str | None, **options: Any) -> int:
+    """Write a saved pair and its DID into a unit on pvvx firmware, over the pair it holds, which is saved first."""
+    return _finish_replaced(
+        app, _on_unit(app, unit, lambda bench, address: key_records.restore(bench, address, generation), options)
+    )
+
+
+@command("swap", examples="mitherm keys swap A4:C1:38:00:00:01")
+@unit_argument()
+@waiver_options("erase")
+@click.pass_obj
+def swap(app: App, /, unit: str, **options: Any) -> int:
+    """Bring back the previous pair of a unit on pvvx firmware; the present one is saved first, so swap again undoes it.
+
+    Done by writing the pair, never with the firmware's own command, which since 3.2 destroys the previous pair.
+    """
+    return _finish_replaced(app, _on_unit(app, unit, key_records.swap, options))
+
+
+def _finish_replaced(app: App, done: key_records.Replaced) -> int:
+    result = {
+        "outcome": done.outcome,
+        "keys": [{"id": done.now.id, **key_row(done.now, reveal=False)}],
+        "before": {"id": done.before.id, **key_row(done.before, reveal=False)},
+        "changed": done.changed,
+    }
+    text = {
+        "verified": f"{done.now.address} holds {done.now.keys.fingerprint} now, read back from it.",
+        "dry-run": f"Dry run: {done.now.keys.fingerprint} would be written; nothing was.",
+    }.get(done.outcome, f"Nothing to do: {done.now.address} holds {done.now.keys.fingerprint} already.")
+    return app.finish(result, lambda result: app.terminal.say(text))
+
+
+@command("erase", examples="mitherm keys erase A4:C1:38:00:00:01 --yes")
+@unit_argument()
+@waiver_options("erase")
+@click.pass_obj
+def erase(app: App, /, unit: str, **options: Any) -> int:
+    """Erase DID and keys of a unit on pvvx firmware, so that Mi Home takes it for a new one. They are saved first."""
+    outcome = _on_unit(app, unit, key_records.erase, options)
+    text = {
+        "verified": "DID and keys are gone from the unit; the vault has them.",
+        "dry-run": "Dry run: DID and keys would be erased; nothing was.",
+    }.get(outcome, "Nothing to do: the unit holds no Mi records.")
+    result = {"outcome": outcome, "changed": outcome == "verified"}
+    return app.finish(result, lambda result: app.terminal.say(text))
+
+
+@command(
+    "test",
+    examples="""
+    mitherm keys test A4:C1:38:00:00:01
+    mitherm keys test Cellar --duration 60 --json
+    """,
+)
+@unit_argument()
+@click.option(
+    "--duration",
+    type=click.FloatRange(0),
+    default=DURATION_S,
+    show_default=True,
+    metavar="S",
+    help="How long to wait for an encrypted beacon.",
+)
+@click.pass_obj
+def test(app: App, unit: str, duration: float) -> int:
+    """Which of the vault's keys does UNIT hold? Tokens are tested by a login where stock firmware runs, bind keys by a
+    live beacon. Exit 5 when all are wrong, 1 when nothing could be tested.
+    """
+    tested = _on_unit(app, unit, lambda bench, address: check_keys(bench, address, duration))
+    result = _test_result(tested)
+    raise_unless_proven(tested, result)
+    return app.finish(result, lambda result: _render_test(app, result))
+
+
+def _test_result(tested: KeyTest) -> dict[str, object]:
+    rows = [
+        {
+            "id": row.generation.id,
+            **key_row(row.generation, reveal=False),
+            "token_test": row.token,
+            "bind_key_test": row.bind_key,
+        }
+        for row in tested.rows
+    ]
+    return {"keys": rows, "methods": tested.methods, "changed": False}
+
+
+def _render_test(app: App, result: Mapping[str, Any]) -> None:
+    columns = ("fingerprint", "kind", "origin", "created", "token", "bind key")
+    names = ("fingerprint", "kind", "origin", "created", "token_test", "bind_key_test")
+    app.terminal.table(columns, [[key[name] for name in names] for key in result["keys"]])
+
+
+UNIT_COMMANDS: Final = (backup, restore, erase, swap, test)
