@@ -10,6 +10,7 @@ from mitherm.image.synth import package
 from mitherm.model.address import Address
 from mitherm.primitives.secret import Secret
 from mitherm.protocol import uuids
+from mitherm.protocol.extended_ota import clear_area
 from mitherm.protocol.ota_client import Pace, send_image
 from mitherm.protocol.pvvx_structs import HistoryRecord
 from mitherm.virtual.chip import Advertise, AttError, Chip, Notify, RequestMtu, RequestParameters
@@ -446,3 +447,28 @@ def test_power_cut_at_any_flash_operation(stop: int, byte: int, version: str) ->
     again = firmware(version, flash=flash)
     assert adverts(again, 1)
     assert flash.read(0x78000, len(keys)) == keys
+
+
+def test_resumed_unit_goes_on_without_zeros_or_events() -> None:
+    """After a pause of the program counters go on, no boot event, no boot zeros."""
+    one = firmware(open_input=True)
+    one.command(b"\x18" + KEY)
+    one.command(bytes.fromhex("550618"))
+    again = firmware(flash=one.chip.flash, open_input=True)
+    again.resumed(1000, 50)
+    found = readings(adverts(again, 12), KEY)
+    assert found[0].counter == 51
+    assert all(0 not in reading.values.values() for reading in found)
+
+
+def test_extended_update_area_is_cleared() -> None:
+    """73 clears 132 KiB above the banks, tells when it is done, and arms the reboot."""
+    unit = running()
+    unit.chip.flash.data[0x45000:0x45010] = bytes(16)
+    pair = PairLink(unit).connect()
+    assert pair.run(clear_area(132)) == 132 * 1024
+    assert unit.chip.flash.is_blank(0x40000, 132 * 1024)
+    before = unit.firmware
+    pair.close()
+    unit.advance(pair.now + 0.01)
+    assert unit.firmware is not before

@@ -70,7 +70,8 @@ class Unit:
     @property
     def connectable(self) -> bool:
         """Whether a central may connect now: running, advertising, in range, no link."""
-        return self.running and not self.chip.connected and self._advert_at is not None and self.rssi_dbm is not None
+        reachable = self.firmware is not None and self.firmware.reachable
+        return reachable and not self.chip.connected and self._advert_at is not None and self.rssi_dbm is not None
 
     @property
     def address(self) -> Address:

@@ -50,6 +50,11 @@ class Firmware(ABC):
         """Largest ATT MTU the firmware agrees to when the central asks."""
         return 23
 
+    @property
+    def reachable(self) -> bool:
+        """Whether an ordinary central can see it when no link is up: False asleep or in long range mode."""
+        return True
+
     @abstractmethod
     def boot(self) -> None:
         """Flash effects of starting, then RAM initialisation (flash-layout.md 5). Idle banks are cleared by the unit."""

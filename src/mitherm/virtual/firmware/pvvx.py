@@ -60,7 +60,7 @@ class PvvxFirmware(Firmware):
         self.last_update: tuple[str, str] | None = None
         self.asleep = False
         self._subscribed: set[str] = set()
-        self._protected = False
+        self._protected = self._long_range = False
         self._pass_at: float | None = None
         self._parameters_at: float | None = None
         self._measure_at: float | None = None
@@ -103,6 +103,7 @@ class PvvxFirmware(Firmware):
             last = self.ring.last()
             self.state.set_time(last.time + RESUME_S if last else 0)
         self._protected = self.state.pin != 0
+        self._long_range = bool(self.state.value("longrange"))
         self._gatt = pvvx_table(self.version, self._strings())
         self._rewind_frames()
         self.adverts.boot()
@@ -113,14 +114,14 @@ class PvvxFirmware(Firmware):
             self.ring.locate()
         if clock_s is not None:
             self.state.set_time(clock_s)
-        self.adverts = Adverts(self.state, self._measure)
-        self.adverts.send_count = send_count or 0
+        self.state.measure()
+        self.adverts.resume(send_count or 0)
 
     def skip(self, seconds: float) -> None:
         """Clock and history go on with what the sensor sees now."""
         state = self.state
         start, period = state.time, self._history_period_s()
-        if period:
+        if period and self.chip.cell.millivolts - self.chip.cell.sag_mv >= RUN_MV:
             state.measure()
             for step in range(1, min(int(seconds // period), MAX_HISTORY) + 1):
                 self.ring.append(HistoryRecord(start + int(step * period), *self._present()))
@@ -276,12 +277,17 @@ class PvvxFirmware(Firmware):
         self.extended.loop()
         self._plan_pass()
 
+    @property
+    def reachable(self) -> bool:
+        """Not while asleep, nor in long range mode."""
+        return not self.asleep and not self._long_range
+
     def advertise(self) -> float:
-        """One advertisement; none while asleep, and none that a legacy receiver would see in long range mode."""
+        """One advertisement, unless nobody could receive it."""
         if self.asleep:
             return SLEEP_S
         data, connectable, wait_s = self.adverts.next()
-        if not self.asleep and not self.state.value("longrange"):
+        if self.reachable:
             self.chip.emit(Advertise(data, ad(_NAME_COMPLETE, self.state.name), connectable))
         return wait_s
 

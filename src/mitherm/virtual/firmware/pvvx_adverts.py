@@ -58,6 +58,11 @@ class Adverts:
             self._events_left = state.value("event_adv_cnt", 6) + 1
             self.send_count += 1
 
+    def resume(self, send_count: int) -> None:
+        """Go on where an earlier life of the program stopped: no event, and means that exist."""
+        self.send_count, self._events_left = send_count, 0
+        self._means = (self._state.temp_x100, self._state.humi_x100, self._state.battery_pct)
+
     def next(self) -> tuple[bytes, bool, float]:
         """The coming advertisement: AD structures, connectable, seconds to the one after it."""
         if self._events_left:
