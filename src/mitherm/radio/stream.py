@@ -14,23 +14,17 @@ LIMIT: Final = 4096
 
 
 class SightingStream:
-    """An asynchronous iterator fed by `put`; it ends with `close`, or with an error by `fail`."""
+    """An asynchronous iterator fed by `put`; it ends with `close`."""
 
     def __init__(self) -> None:
         self._waiting: deque[Sighting] = deque(maxlen=LIMIT)
         self._changed = asyncio.Event()
         self._closed = False
-        self._error: Exception | None = None
 
     def put(self, sighting: Sighting) -> None:
         """Add a report."""
         self._waiting.append(sighting)
         self._changed.set()
-
-    def fail(self, error: Exception) -> None:
-        """The reader gets `error` after what is still waiting."""
-        self._error = error
-        self.close()
 
     def close(self) -> None:
         """No more reports."""
@@ -42,8 +36,6 @@ class SightingStream:
 
     async def __anext__(self) -> Sighting:
         while not self._waiting:
-            if self._error is not None:
-                raise self._error
             if self._closed:
                 raise StopAsyncIteration
             self._changed.clear()

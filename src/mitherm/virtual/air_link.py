@@ -61,6 +61,7 @@ class AirConnection(Connection):  # type: ignore[misc]
     """One end of a connection; `peer` is the other one, None once that is gone."""
 
     peer: AirConnection | None = None
+    _whole = False
 
     def on_hci_acl_data_packet(self, packet: Any) -> None:
         """A packet's credit comes back when it is delivered, so that the sender feels how fast the air is."""
