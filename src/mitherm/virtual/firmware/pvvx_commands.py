@@ -71,7 +71,7 @@ class Commands:
     # --- identity -----------------------------------------------------------------------------------------------------
 
     def device_id(self, payload: bytes) -> bytes:
-        """00"""
+        """00: what this build can do."""
         state, build = self.state, self.state.build
         own = state.device_id == LYWSD03MMC
         built_in = state.version >= 0x48
@@ -92,12 +92,12 @@ class Commands:
         return b"\x01" + state.name
 
     def bus(self, payload: bytes) -> bytes:
-        """02"""
+        """02: addresses of sensor, display and clock."""
         found = [self.state.board.sensor.address, self.state.board.lcd]
         return bytes([2, *found, *([_CLOCK_ADDRESS] if self.state.build.clock_chip else [])])
 
     def scan_bus(self, payload: bytes) -> bytes:
-        """03"""
+        """03: every address that answers."""
         board = self.state.board
         found = {board.sensor.address, board.lcd if board.lcd > 1 else 0}
         if self.state.build.clock_chip:
@@ -109,14 +109,14 @@ class Commands:
         raise BadCommand
 
     def sensor_id(self, payload: bytes) -> bytes:
-        """05"""
+        """05: id of the sensor chip."""
         return b"\x05" + self._sensor_id()
 
     def _sensor_id(self) -> bytes:
         return (self.state.board.sensor.chip_id if self.state.version >= 0x48 else 0).to_bytes(4, "little")
 
     def flash_id(self, payload: bytes) -> bytes:
-        """06"""
+        """06: id of the flash chip."""
         return b"\x06" + JEDEC_ID
 
     def mac(self, payload: bytes) -> bytes:
@@ -132,11 +132,11 @@ class Commands:
     # --- Mi keys ------------------------------------------------------------------------------------------------------
 
     def did(self, payload: bytes) -> None:
-        """11"""
+        """11: show or replace the DID."""
         self._get_or_set(DID, payload)
 
     def token_and_key(self, payload: bytes) -> None:
-        """12"""
+        """12: show or replace token and key."""
         self._get_or_set(KEYS, payload)
 
     def _get_or_set(self, item: int, payload: bytes) -> None:
@@ -146,16 +146,16 @@ class Commands:
             self.keys.get(item)
 
     def all_keys(self, payload: bytes) -> None:
-        """15"""
+        """15: show everything."""
         self.keys.get_all()
 
     def restore_keys(self, payload: bytes) -> None:
-        """16"""
+        """16: "restore" the previous pair; 3.0 to 4.3 arm the reboot."""
         if self.keys.restore() and 0x30 <= self.state.version <= 0x43:
             self.state.reboot_armed = True
 
     def erase_keys(self, payload: bytes) -> bytes | None:
-        """17"""
+        """17: erase the record store; silent up to 2.2."""
         self.keys.erase()
         return b"\x17\0" if self.state.version >= 0x23 else None
 
@@ -172,14 +172,14 @@ class Commands:
     # --- settings -----------------------------------------------------------------------------------------------------
 
     def comfort(self, payload: bytes) -> bytes:
-        """20"""
+        """20: comfort window; even a question stores the defaults."""
         state = self.state
         state.comfort = _overlay(state.comfort, payload)
         state.store.write(Setting.COMFORT, state.comfort)
         return b"\x20" + state.comfort
 
     def clock_source(self, payload: bytes) -> bytes:
-        """21"""
+        """21: clock source to scan for."""
         state = self.state
         if payload:
             state.scan = _overlay(state.scan, payload)
@@ -187,12 +187,12 @@ class Commands:
         return b"\x21" + state.scan
 
     def external(self, payload: bytes) -> bytes:
-        """22"""
+        """22: number on the screen, RAM only."""
         self.state.external = _overlay(self.state.external, payload)
         return b"\x22" + self.state.external
 
     def clock(self, payload: bytes) -> bytes:
-        """23"""
+        """23: the clock; shorter answer up to 3.5 and with a hardware clock."""
         state = self.state
         if payload:
             seconds = int.from_bytes(_overlay(state.time.to_bytes(4, "little"), payload), "little")
@@ -203,7 +203,7 @@ class Commands:
         return reply if short else reply + state.clock_set.to_bytes(4, "little")
 
     def clock_step(self, payload: bytes) -> bytes:
-        """24"""
+        """24: length of a second."""
         state = self.state
         if state.device_id in CLOCK_MODELS:
             raise BadCommand
@@ -216,7 +216,7 @@ class Commands:
         return b"\x24" + state.clock_step
 
     def coefficients(self, payload: bytes) -> bytes:
-        """25"""
+        """25: sensor coefficients."""
         state = self.state
         if payload:
             state.coefficients = _overlay(state.coefficients, payload)
@@ -234,14 +234,14 @@ class Commands:
         return self.state.coefficients + self._sensor_id() + bytes([sensor.address]) + kind
 
     def measurements(self, payload: bytes) -> bytes | None:
-        """33"""
+        """33: how many measurements to send; no answer up to 2.2."""
         self.frames_left = payload[0] if payload else 1
         if self.state.version < 0x23:
             return None
         return bytes([0x33, self.frames_left if self.state.version >= 0x45 else 0])
 
     def read_history(self, payload: bytes) -> None:
-        """35"""
+        """35: send history, a start index from 2.1 on."""
         if len(payload) < 2:
             raise BadCommand
         count = int.from_bytes(payload[:2], "little")
@@ -252,7 +252,7 @@ class Commands:
             self.history.stop()
 
     def clear_history(self, payload: bytes) -> bytes | None:
-        """36"""
+        """36: clear the history, given the magic 12 34."""
         if len(payload) < 2:
             raise BadCommand
         if payload[:2] != b"\x12\x34":
@@ -262,7 +262,7 @@ class Commands:
         return b"\x36\0"
 
     def trigger(self, payload: bytes) -> bytes:
-        """44"""
+        """44: thresholds and reed inputs."""
         reply = self.trigger_for_now(payload)
         if payload:
             self.state.store.write(Setting.TRIGGER, self.state.trigger)
@@ -278,12 +278,12 @@ class Commands:
         return b"\x44" + state.trigger + bytes([state.flags])
 
     def output(self, payload: bytes) -> bytes:
-        """45"""
+        """45: the output, while no threshold controls it."""
         self.state.settle_trigger(bool(payload[0] & 1) if payload else None)
         return bytes([0x45, self.state.flags])
 
     def config(self, payload: bytes) -> bytes:
-        """55"""
+        """55: the configuration; a question stores it too if clamping changed it."""
         self.state.set_config(_overlay(self.state.config, payload))
         return self.config_frame()
 
@@ -293,7 +293,7 @@ class Commands:
         return self.config_frame()
 
     def defaults(self, payload: bytes) -> bytes:
-        """56"""
+        """56: default configuration."""
         self.state.set_config(default_config(self.state.version, self.state.device_id))
         return self.config_frame()
 
@@ -313,13 +313,13 @@ class Commands:
         return b"\x60" + state.screen
 
     def screen_mode(self, payload: bytes) -> bytes:
-        """61"""
+        """61: who owns the screen."""
         if payload:
             self.state.screen_mode = payload[0]
         return bytes([0x61, self.state.screen_mode])
 
     def pin(self, payload: bytes) -> bytes:
-        """70"""
+        """70: the PIN; there is no way to read it."""
         if len(payload) < 4:
             raise BadCommand
         return bytes([0x70, self.state.set_pin(int.from_bytes(payload[:4], "little"))])
@@ -334,12 +334,12 @@ class Commands:
         return b"\x71\0"
 
     def reboot(self, payload: bytes) -> bytes | None:
-        """72"""
+        """72: restart when the link drops; no answer up to 2.2."""
         self.state.reboot_armed = True
         return b"\x72\0" if self.state.version >= 0x23 else None
 
     def extended_ota(self, payload: bytes) -> bytes | None:
-        """73"""
+        """73: clear an area for an extended update."""
         answer = None
         for action in self.extended.command(b"\x73" + payload):
             if isinstance(action, Message):
@@ -350,7 +350,7 @@ class Commands:
         return answer
 
     def long_range(self, payload: bytes) -> bytes:
-        """DD"""
+        """DD: long range off, from 5.3 on also on."""
         state = self.state
         on = int(state.version >= 0x53 and payload[:1] == b"\x01")
         state.set_config(state.layout.change(state.config, {"longrange": on, "bt5phy": on}))
@@ -373,7 +373,7 @@ class Commands:
         return b"\xdc" + payload[:2] + value[:_RECORD_REPLY]
 
     def read_flash(self, payload: bytes) -> bytes:
-        """DE"""
+        """DE: 18 bytes of flash."""
         if len(payload) < 3:
             raise BadCommand
         address = int.from_bytes(payload[:3], "little")
