@@ -5,7 +5,7 @@
     ├─ NotFound                3     DeviceNotFound, FileMissing, ImageMissing
     ├─ GuardRefused            4     ImageForOtherModel, ImageTooLarge
     ├─ KeyProblem              5     KeysMissing, KeysMismatch, MiAuthRefused, MiHomeRefused, CloudError
-    ├─ Unavailable             6     RadioUnavailable, BrokerUnreachable, Busy
+    ├─ Unavailable             6     RadioUnavailable, BrokerUnreachable, NetworkUnreachable, Busy
     ├─ LinkError               1     LinkTimeout, LinkLost, CharacteristicMissing, AttRefused
     ├─ ProtocolError           1     DecodeError, PeerMisbehaved
     ├─ StoreError              1     VaultProblem, DiskProblem, SchemaTooNew
@@ -201,6 +201,17 @@ class BrokerUnreachable(Unavailable):
     """The MQTT broker (or another sink) cannot be reached or refused the login."""
 
     retryable = True
+
+
+class NetworkUnreachable(Unavailable):
+    """A server on the internet cannot be reached, or has trouble of its own."""
+
+    retryable = True
+    default_hint = "Is this computer online? Try again later."
+
+
+class NetworkTimeout(NetworkUnreachable, TimeoutError):
+    """A server did not answer in time."""
 
 
 # --- 1: the operation failed ------------------------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""Keys from the owner's account."""
+"""Over the internet: keys from the owner's account, and firmware from its publishers."""
