@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import Final
 
@@ -27,6 +28,12 @@ POWER_RETURNS_S: Final = 2.0
 DEFAULT_SUPERVISION_S: Final = 4.0
 
 
+def _unanswered(deliver: Callable[[], None]) -> None:
+    """A write that arrives late: a refusal finds nobody who waits for it."""
+    with suppress(AttError):
+        deliver()
+
+
 class NoAnswer(Exception):
     """A request that is never answered (fault `lose` on a read): the central waits until its time-out."""
 
@@ -43,6 +50,8 @@ class Unit:
         self.last_update: tuple[str, str] | None = None
         self.touched = False
         """Whether a central connected since the world was opened."""
+        self.traffic = {"write": 0, "read": 0, "notify": 0}
+        """Messages that went over links."""
         self._booted: Booted | None = None
         self._dark_for_ever = False
         self._powered = False
@@ -292,7 +301,8 @@ class Unit:
     def _in_order(self, delay_s: float, deliver: Callable[[], None]) -> None:
         self._stalled_until = max(self._stalled_until, self.chip.now + delay_s if delay_s else 0.0)
         if self._stalled_until > self.chip.now:
-            heapq.heappush(self._delayed, (self._stalled_until, next(self._order), deliver))
+            late = (self._stalled_until, next(self._order), lambda: _unanswered(deliver))
+            heapq.heappush(self._delayed, late)
         else:
             deliver()
 
@@ -335,6 +345,7 @@ class Unit:
     def _message(self, kind: str, char: str, data: bytes) -> tuple[bytes, bool, float]:
         """Data as it arrives, whether it arrives at all, and with what delay."""
         deliver, delay_s = True, 0.0
+        self.traffic[kind] += 1
         for fault in self.faults.meet(f"{kind}:{char}"):
             if fault.kind == "garble" and data:
                 data = bytes((data[0] ^ 0x10, *data[1:])) if len(data) == 1 else bytes((*data[:-1], data[-1] ^ 0x10))

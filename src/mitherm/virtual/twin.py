@@ -1,0 +1,75 @@
+"""A virtual twin of a unit that was looked at: same firmware, board, identity, keys and settings (dry run)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from mitherm.model.address import Address
+from mitherm.primitives.secret import Secret
+from mitherm.protocol.effects import Entropy
+from mitherm.protocol.uuids import CUSTOM_COMMAND
+from mitherm.virtual.chip import Cell, Chip
+from mitherm.virtual.factory import make_unit
+from mitherm.virtual.mi_records import MiRecordStore
+from mitherm.virtual.spec import HARDWARE, UnitSpec
+from mitherm.virtual.unit import Unit
+
+_SETTLE_S: Final = 10.0
+_NEW_BOARD: Final = "B1.6-2025"
+_NEW_BOARD_NAMES: Final = frozenset({"B1.1"})
+"""What 2A27 of pvvx calls the board of 2025 (virtual-unit.md 1.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TwinFacts:
+    """What was read of the real unit; None where it could not be."""
+
+    address: Address
+    firmware: str
+    """KIND of the synthetic image that plays its firmware: stock-1.0.0_0130, pvvx-5.8, atc1441."""
+    model: str = "LYWSD03MMC"
+    hardware: str | None = None
+    battery_mv: int | None = None
+    did: bytes | None = None
+    keys: Secret | None = None
+    """28 bytes: token ‖ bind key."""
+    deleted: tuple[Secret, ...] = field(default=())
+    settings: tuple[bytes, ...] = field(default=())
+    """Commands for 1F1F that set the twin up like the unit (pvvx)."""
+
+
+def make_twin(facts: TwinFacts, entropy: Entropy) -> Unit:
+    """A powered unit in the state of the facts, ready to be connected to."""
+    spec = UnitSpec(facts.firmware, address=facts.address, model=facts.model, hardware=_board(facts.hardware))
+    made = make_unit(spec, entropy)
+    records = MiRecordStore(made.flash)
+    for old in facts.deleted:
+        records.write(0x0010, old.reveal())
+        records.delete(0x0010)
+    if facts.did is not None:
+        records.write(0x0001, facts.did)
+    if facts.keys is not None:
+        records.write(0x0010, facts.keys.reveal())
+    cell = Cell(millivolts=facts.battery_mv + Cell().sag_mv) if facts.battery_mv is not None else Cell()
+    unit = Unit(Chip(made.flash, model=facts.model, hardware=spec.hardware, cell=cell, entropy=entropy))
+    unit.power_up(0.0)
+    _set_up(unit, facts.settings)
+    unit.advance(_SETTLE_S)
+    return unit
+
+
+def _board(hardware: str | None) -> str:
+    if hardware in _NEW_BOARD_NAMES:
+        return _NEW_BOARD
+    return hardware if hardware is not None and hardware in HARDWARE else "B1.4"
+
+
+def _set_up(unit: Unit, settings: tuple[bytes, ...]) -> None:
+    if not settings:
+        return
+    unit.advance(1.0)
+    unit.connect(1.0)
+    for command in settings:
+        unit.write(1.0, CUSTOM_COMMAND, command)
+    unit.disconnect(1.5)
