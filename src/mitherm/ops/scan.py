@@ -112,6 +112,8 @@ def describe(bench: Bench, unit: Unit) -> dict[str, object]:
     """One unit in the shape of the contract (cli-contract.md, Shapes)."""
     known = bench.stores.inventory.get(unit.address) if unit.address is not None else None
     family = _family(unit) or (known.family if known else None)
+    if known is not None and unit.beacon_format == "atc1441" and known.family == "pvvx":
+        family = "pvvx"  # whose setting may be to send this format too
     version = known.version if known is not None and known.family == family else None
     return {
         "address": str(unit.address) if unit.address is not None else unit.radio_address,

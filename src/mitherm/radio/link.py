@@ -27,6 +27,7 @@ from mitherm.model.gatt import Characteristic, Descriptor, GattTable, Service
 from mitherm.model.sighting import Sighting
 from mitherm.protocol.effects import Notification
 from mitherm.radio.gatt import GattCharacteristic, GattClient, GattService, Radio
+from mitherm.radio.trace import trace
 
 CONNECT_TIMEOUT_S: Final = 20.0
 """Twice what adverts every 2.5 to 10 s need on a weak adapter (product-needs.md 4.1)."""
@@ -187,6 +188,7 @@ class Link:
         target = self._need(char)
         if not response and len(data) > target.max_write_without_response_size:
             raise AttRefused(f"{len(data)} bytes do not fit into one write command", code=_INVALID_LENGTH)
+        trace("write", char, data)
         async with self._waiting(timeout_s, f"no answer to a write of {char}"):
             await self._client.write_gatt_char(target.handle, data, response=response)
 
@@ -194,8 +196,9 @@ class Link:
         """Read; raises AttRefused, LinkLost, LinkTimeout, CharacteristicMissing."""
         target = self._need(char)
         async with self._request, self._waiting(timeout_s, f"no answer to a read of {char}"):
-            value = await self._client.read_gatt_char(target.handle)
-        return bytes(value)
+            value = bytes(await self._client.read_gatt_char(target.handle))
+        trace("read", char, value)
+        return value
 
     async def begin_read(self, char: str, timeout_s: float = REQUEST_TIMEOUT_S) -> None:
         """Send a read request and return; `finish_read` collects the answer."""
@@ -228,6 +231,7 @@ class Link:
         self._subscribed.add(char)
 
     def _deliver(self, notification: Notification) -> None:
+        trace("notified", notification.char, notification.data)
         try:
             self._inbox.put_nowait(notification)
         except asyncio.QueueFull:

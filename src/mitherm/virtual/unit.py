@@ -129,7 +129,8 @@ class Unit:
         self.chip.flash.watch = watch
         if self.firmware is not None:
             self.firmware.resumed(clock_s, send_count)
-            self.firmware.skip(idle_s)
+            firmware = self.firmware
+            self._guarded(lambda: firmware.skip(idle_s))
             self._advert_at = now
 
     def power_down(self, now: float) -> list[Action]:
