@@ -233,8 +233,8 @@ class Handler(BaseHTTPRequestHandler):
             text = "&".join(["POST", path, *pairs, b64encode(key).decode()])
             return b64encode(hashlib.sha1(text.encode()).digest()).decode()
 
-        data = rc4(key, b64decode(form["data"])).decode()
-        hashed = rc4(key, b64decode(form["rc4_hash__"])).decode()
+        data = rc4(key, b64decode(form["data"])).decode("utf-8", "replace")
+        hashed = rc4(key, b64decode(form["rc4_hash__"])).decode("utf-8", "replace")
         right = (
             hashed == signed({"data": data})
             and form["signature"] == signed({"data": form["data"], "rc4_hash__": form["rc4_hash__"]})

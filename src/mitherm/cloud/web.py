@@ -7,6 +7,7 @@ import ssl
 import urllib.error
 import urllib.request
 from email.message import Message
+from functools import cached_property
 from http.cookies import CookieError, SimpleCookie
 from typing import IO, Any, Final, Protocol
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -28,10 +29,14 @@ class Web(Protocol):
 class StandardWeb:
     """The internet, by way of the proxies of the environment; this computer directly."""
 
-    def __init__(self) -> None:
+    @cached_property
+    def _far(self) -> urllib.request.OpenerDirector:
         secure = urllib.request.HTTPSHandler(context=ssl.create_default_context())
-        self._far = urllib.request.build_opener(_NoRedirect, secure)
-        self._near = urllib.request.build_opener(_NoRedirect, secure, urllib.request.ProxyHandler({}))
+        return urllib.request.build_opener(_NoRedirect, secure)
+
+    @cached_property
+    def _near(self) -> urllib.request.OpenerDirector:
+        return urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
 
     def exchange(self, request: Request) -> Response:
         """One exchange. Raises NetworkUnreachable, NetworkTimeout, UsageProblem for an address that is none."""
