@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from mitherm.cli.account import fetch_command
 from mitherm.cli.bench import present, stores
 from mitherm.cli.context import App
 from mitherm.cli.key_view import key_row, render_keys
@@ -122,7 +123,7 @@ def backup_row(stored: StoredBackup) -> dict[str, object]:
     "import",
     examples="""
     mitherm keys import devices.json secrets.yaml
-    mitherm virtual mi-home keys demo A4:C1:38:00:00:01 --reveal --json | mitherm keys import -
+    mitherm virtual mi-home demo keys A4:C1:38:00:00:01 --reveal --json | mitherm keys import -
     mitherm keys import --address A4:C1:38:00:00:01 --token --bind-key      (asks for both, hidden)
     """,
 )
@@ -245,5 +246,5 @@ def _render_export(app: App, result: Mapping[str, Any]) -> None:
         app.terminal.say(f"Keys of {len(result['units'])} unit(s) are in {result['file']}. Keep it to yourself.")
 
 
-for _command in (list_keys, show, import_, export_, *UNIT_COMMANDS):
+for _command in (list_keys, show, fetch_command, import_, export_, *UNIT_COMMANDS):
     keys_command.add_command(_command)

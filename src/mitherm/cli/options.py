@@ -57,7 +57,7 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         app = ctx.find_root().obj
         if isinstance(app, App):
-            app.command = ctx.command_path.partition(" ")[2]
+            app.command = _path(ctx)
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -85,6 +85,16 @@ class Group(click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += global_options()
+
+
+def _path(ctx: click.Context) -> str:
+    """The names of the commands from the root on, without the program and the arguments of groups: `keys show`."""
+    names: list[str] = []
+    step: click.Context | None = ctx
+    while step is not None and step.parent is not None:
+        names.append(step.info_name or "")
+        step = step.parent
+    return " ".join(reversed(names))
 
 
 def command(name: str, *, examples: str = "") -> Callable[[Callable[..., Any]], Command]:

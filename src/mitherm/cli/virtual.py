@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import update_wrapper
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -215,17 +216,29 @@ def serve(app: App, folder: Path, monikers: tuple[str, ...]) -> int:
 # --- Mi Home ----------------------------------------------------------------------------------------------------------
 
 
+_FOLDER: Final = "mitherm.cli.virtual.folder"
+
+
 @click.group("mi-home", cls=Group)
-def mi_home() -> None:
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.pass_context
+def mi_home(ctx: click.Context, folder: Path) -> None:
     """The Mi Home app with its account, played by the rules that the real one shows."""
+    ctx.meta[_FOLDER] = folder
+
+
+def _pass_folder(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: the DIR of the group becomes the argument `folder`."""
+    return update_wrapper(
+        lambda *args, **kwargs: function(*args, folder=click.get_current_context().meta[_FOLDER], **kwargs), function
+    )
 
 
 def _mi_home(name: str, text: str, examples: str) -> Callable[[Callable[..., Any]], click.Command]:
     def decorate(function: Callable[..., Any]) -> click.Command:
         function.__doc__ = text
-        function = click.pass_obj(function)
+        function = click.pass_obj(_pass_folder(function))
         function = click.argument("address")(function)
-        function = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))(function)
         made = command(name, examples=examples)(function)
         mi_home.add_command(made)
         return made
@@ -280,10 +293,10 @@ def _remove(app: App, folder: Path, address: str) -> int:
 
 
 @command("keys", examples="mitherm virtual mi-home demo keys A4:C1:38:00:00:01 --reveal --json > keys.json")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("address")
 @click.option("--reveal", is_flag=True, help="Show token and bind key.")
 @click.pass_obj
+@_pass_folder
 def _keys(app: App, folder: Path, address: str, reveal: bool) -> int:
     """Token, bind key and DID as the account has them. Exit 5 when the unit is not in the account."""
     from mitherm.cli.key_view import key_row, render_keys
