@@ -64,11 +64,14 @@ def _check_kind(seen: Observation) -> None:
         raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)
 
 
-async def register_unit(bench: Bench, address: Address, sighting: Sighting, seen: Observation) -> KeyGeneration:
+async def register_unit(
+    bench: Bench, address: Address, sighting: Sighting, seen: Observation, *, binding_ends: bool = False
+) -> KeyGeneration:
     """Guards, registration, login with the new token in the same connection, confirmation in the vault."""
     vault = bench.stores.vault
     vault.check_writable(address)
-    enforce(RULES, Case("activate", address, seen, has_keys=vault.current(address) is not None), bench.waivers)
+    has_keys = vault.current(address) is not None
+    enforce(RULES, Case("activate", address, seen, has_keys=has_keys, binding_ends=binding_ends), bench.waivers)
     kept: list[KeyGeneration] = []
 
     def keep(what: object) -> None:

@@ -7,7 +7,7 @@ again and the rest is planned anew, so work that was interrupted anywhere is con
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from mitherm.device.observation import Observation
@@ -35,6 +35,8 @@ class Activate:
 
     reason: str
     name: str = "activate"
+    binding_ends: bool = False
+    """Whether later steps erase the keys anyway, so that none in use are lost by replacing them (rule H9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,11 +212,16 @@ def _to_mi_home(seen: Observation, assets: Assets, fresh: bool) -> Plan:
             if seen.invented_did
             else "you asked for a fresh identity"
         )
-        steps = _enter(seen, assets, Wish("pvvx", seen.identity.model), f"{cause}; only custom firmware can erase it")
+        steps = _enter(
+            seen,
+            replace(assets, may_replace_keys=True),
+            Wish("pvvx", seen.identity.model),
+            f"{cause}; only custom firmware can erase it",
+        )
         return Plan(
             goal,
             (
-                *steps,
+                *(_knowingly(step) for step in steps),
                 SaveRecords("the Mi records go to the vault first"),
                 EraseRecords("without a DID record the cloud issues a new one"),
                 _back(seen, assets),
@@ -224,6 +231,12 @@ def _to_mi_home(seen: Observation, assets: Assets, fresh: bool) -> Plan:
     if seen.records is not None and not seen.records.empty:
         steps = (*steps, EraseRecords("without a DID record the cloud issues a new one"))
     return Plan(goal, (*steps, _back(seen, assets)))
+
+
+def _knowingly(step: Step) -> Step:
+    if not isinstance(step, Activate):
+        return step
+    return Activate(f"{step.reason}; those it holds now are erased by this plan anyway", binding_ends=True)
 
 
 def _back(seen: Observation, assets: Assets) -> Flash:

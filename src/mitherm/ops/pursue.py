@@ -112,6 +112,7 @@ def _case(bench: Bench, address: Address, seen: Observation, step: Step, *, fore
         records_saved=foreseen or records_saved(bench, address, seen),
         has_keys=bench.stores.vault.current(address) is not None,
         synthetic_allowed=bench.allow_synthetic,
+        binding_ends=isinstance(step, Activate) and step.binding_ends,
     )
 
 
@@ -154,9 +155,9 @@ async def _work(
 async def _do(bench: Bench, address: Address, seen: Observation, step: Step, pace: PaceChoice) -> None:
     bench.tell(StepStarted(step.name, step.reason))
     match step:
-        case Activate():
+        case Activate(binding_ends=binding_ends):
             found = await look(bench, address)
-            await register_unit(bench, address, found.sighting, found.seen)
+            await register_unit(bench, address, found.sighting, found.seen, binding_ends=binding_ends)
         case SaveRecords():
             await save_records(bench, address)
         case EraseRecords():

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from mitherm.device.observation import Observation
 from mitherm.errors import GuardRefused
+from mitherm.image.inspection import Inspection
+from mitherm.image.known_bad import KnownBad, UnitFacts, known_bad
 from mitherm.model.address import Address
 from mitherm.ops.images import Chosen
+
+Action: TypeAlias = Literal["flash", "activate", "erase", "configure", "pin", "wire"]
 
 
 class Ruling(StrEnum):
@@ -23,41 +27,87 @@ class Ruling(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A ruling with the sentence for people and the facts behind it."""
+    """A ruling with the sentence for people and the facts behind it. `final`: not even the rule's waiver lifts it."""
 
     ruling: Ruling
     message: str = ""
     evidence: tuple[str, ...] = ()
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is about to be done to which unit."""
+    """What is about to be done to which unit, and what is known besides what the unit shows."""
 
-    action: Literal["flash", "activate", "erase"]
+    action: Action
     chosen: Address
     """The address the user named."""
     seen: Observation
     image: Chosen | None = None
+    extended: bool = False
+    """Whether the image goes to a cleared area above the banks (command 73)."""
+    goal: str = ""
+    """Where the whole plan leads, for `bring`."""
     records_saved: bool = False
     has_keys: bool = False
     """Whether the vault can log in to this unit."""
+    refused_before: bool = False
+    """Whether an image like this came to nothing on this unit: the old firmware was back."""
+    known_board: str | None = None
+    """Board revision that the unit told at an earlier time."""
+    known_version: str | None = None
+    """Stock version it ran when it was last seen."""
     synthetic_allowed: bool = False
+    pin_recorded: bool = False
+    """Whether the PIN to be set lies in the user's records."""
+    dumped: bool = False
+    """Whether a dump of the whole flash lies on disk."""
+    hides: tuple[str, ...] = ()
+    """Settings to be written after which this computer may not find the unit again."""
+
+    @property
+    def inspection(self) -> Inspection | None:
+        """What is known about the image."""
+        return self.image.inspection if self.image else None
+
+    @property
+    def board(self) -> str | None:
+        """The board the unit shows, else the one it once told."""
+        return self.seen.board or self.known_board
+
+    def known_bad(self, rule: str) -> tuple[KnownBad, ...]:
+        """Rows of the table of bad combinations that name this image on this unit, for one rule."""
+        if self.inspection is None:
+            return ()
+        return tuple(row for row in known_bad(self.inspection.identity, self._facts) if row.rule == rule)
+
+    @property
+    def _facts(self) -> UnitFacts:
+        seen = self.seen
+        return UnitFacts(seen.identity.model, self.board, seen.product_id, seen.family, seen.version)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One hazard of product-needs.md 6 and what is checked against it.
 
-    `waiver` is the command-line switch that lifts it, None where nothing does.
+    `waiver` is the command-line switch that lifts it, None where nothing does. `purpose` says in the documentation what
+    the rule demands.
     """
 
     id: str
     title: str
-    actions: frozenset[str]
+    purpose: str
+    actions: frozenset[Action]
     waiver: str | None
     check: Callable[[Case], Verdict]
     error: type[GuardRefused] = GuardRefused
+
+    def judge(self, case: Case) -> Verdict:
+        """The verdict; a rule that is not about the action says so."""
+        if case.action not in self.actions:
+            return ok(f"not concerned: nothing of the kind happens in the action `{case.action}`")
+        return self.check(case)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +116,15 @@ class Judgement:
 
     rule: Rule
     verdict: Verdict
+    waived: bool = False
+    """Whether the user lifted the rule by name; matters only where the verdict is not OK."""
 
-    def to_json(self, waived: bool) -> dict[str, object]:
+    @property
+    def stands(self) -> bool:
+        """Whether it stops the work."""
+        return self.verdict.ruling is not Ruling.OK and (self.verdict.final or not self.waived)
+
+    def to_json(self) -> dict[str, object]:
         """For results and the journal."""
         return {
             "rule": self.rule.id,
@@ -75,11 +132,8 @@ class Judgement:
             "ruling": str(self.verdict.ruling),
             "message": self.verdict.message,
             "evidence": list(self.verdict.evidence),
-            "waived": waived,
+            "waived": self.waived and self.verdict.ruling is not Ruling.OK,
         }
-
-
-OK = Verdict(Ruling.OK)
 
 
 def ok(*evidence: str) -> Verdict:
@@ -87,9 +141,9 @@ def ok(*evidence: str) -> Verdict:
     return Verdict(Ruling.OK, "", evidence)
 
 
-def refuse(message: str, *evidence: str) -> Verdict:
+def refuse(message: str, *evidence: str, final: bool = False) -> Verdict:
     """Checked and dangerous."""
-    return Verdict(Ruling.REFUSE, message, evidence)
+    return Verdict(Ruling.REFUSE, message, evidence, final)
 
 
 def cannot_verify(message: str, *evidence: str) -> Verdict:
@@ -97,27 +151,28 @@ def cannot_verify(message: str, *evidence: str) -> Verdict:
     return Verdict(Ruling.CANNOT_VERIFY, message, evidence)
 
 
-def judge(rules: Iterable[Rule], case: Case) -> list[Judgement]:
-    """Every rule that concerns the action, with its verdict."""
-    return [Judgement(rule, rule.check(case)) for rule in rules if case.action in rule.actions]
+def judge(rules: Iterable[Rule], case: Case, waivers: frozenset[str] = frozenset()) -> list[Judgement]:
+    """Every rule with its verdict."""
+    return [Judgement(rule, rule.judge(case), rule.id in waivers and rule.waiver is not None) for rule in rules]
 
 
 def enforce(rules: Iterable[Rule], case: Case, waivers: frozenset[str]) -> list[Judgement]:
     """Judge all; raise the error of the first rule that is neither fine nor waived. Returns all judgements."""
-    judgements = judge(rules, case)
-    standing = [
-        judgement
-        for judgement in judgements
-        if judgement.verdict.ruling is not Ruling.OK and judgement.rule.id not in waivers
-    ]
-    if standing:
-        first = standing[0]
-        prefix = "cannot verify: " if first.verdict.ruling is Ruling.CANNOT_VERIFY else ""
-        raise first.rule.error(
-            prefix + first.verdict.message,
-            rule=first.rule.id,
-            waiver=first.rule.waiver,
-            hint=None if first.rule.waiver else "nothing lifts this rule: it would destroy the unit",
-            result={"rules": [each.to_json(each.rule.id in waivers) for each in judgements]},
-        )
+    judgements = judge(rules, case, waivers)
+    standing = next((judgement for judgement in judgements if judgement.stands), None)
+    if standing is not None:
+        raise _error(standing, judgements)
     return judgements
+
+
+def _error(standing: Judgement, judgements: list[Judgement]) -> GuardRefused:
+    rule, verdict = standing.rule, standing.verdict
+    prefix = "cannot verify: " if verdict.ruling is Ruling.CANNOT_VERIFY else ""
+    waiver = None if verdict.final else rule.waiver
+    return rule.error(
+        prefix + verdict.message,
+        rule=rule.id,
+        waiver=waiver,
+        hint=None if waiver else "no switch lifts this rule",
+        result={"rules": [each.to_json() for each in judgements]},
+    )
