@@ -1,6 +1,7 @@
 """Two stories told by the real command line on virtual units: `make demo`. Exits non-zero if one does not end as told.
 
-Every step is a process of its own, as if typed; it talks through bumble's virtual controllers and the genuine bleak API.
+Every step is a process of its own, as if typed; it talks through bumble's virtual controllers and the genuine bleak API,
+or over another RADIO given as the only argument.
 """
 
 from __future__ import annotations
@@ -114,13 +115,13 @@ class Failed(Exception):
 class Teller:
     """Types commands in a folder of its own and watches how they end."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, radio: str) -> None:
         self._folder = folder
         self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MITHERM_")}
         self._environment = kept | {
             "MITHERM_HOME": str(folder / "home"),
-            "MITHERM_RADIO": RADIO,
+            "MITHERM_RADIO": radio,
             "COLUMNS": str(shutil.get_terminal_size((120, 24)).columns),
             **({"FORCE_COLOR": "1"} if self._colour else {}),
         }
@@ -151,11 +152,11 @@ class Teller:
             raise Failed(f"`mitherm {step.typed}` did not show {', '.join(missing)}")
 
 
-def main() -> int:
+def main(radio: str = RADIO) -> int:
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mitherm-demo-") as folder:
-        teller = Teller(Path(folder))
-        teller.say(f"$ export MITHERM_RADIO={RADIO}\n", "2")
+        teller = Teller(Path(folder), radio)
+        teller.say(f"$ export MITHERM_RADIO={radio}\n", "2")
         try:
             for story in STORIES:
                 teller.say(f"{story.title}\n", "1;36")
@@ -172,4 +173,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))
