@@ -200,18 +200,26 @@ def _did_to_write(bench: Bench, records: MiRecords, keys: MiKeys) -> bytes | Non
 
 
 def _previous(bench: Bench, address: Address, records: MiRecords) -> KeyGeneration:
+    """The pair before the one in use.
+
+    Where the newest superseded record of the unit is the pair in use, a swap was done: then it is the pair that gave way.
+    """
     vault, current = bench.stores.vault, _check_not_empty(address, records)
-    on_unit = next((keys for keys in records.previous if keys.record != current.record), None)
-    if on_unit is not None:
-        return vault.find(address, on_unit) or vault.add(address, on_unit, ORIGIN, bench.wall())
-    for one in reversed(vault.generations(address)):
-        complete = one.kind == "mi" and one.keys.token is not None and one.keys.bind_key is not None
-        if complete and one.keys.record != current.record:
-            return one
-    raise KeysMissing(
-        f"neither {address} nor the vault has a previous pair",
-        hint="one boot of stock 1.0.0_0130 removes it from the unit; `mitherm keys import` if you have it elsewhere",
-    )
+    newest = next(iter(records.previous), None)
+    if newest is not None and newest.record != current.record:
+        return vault.find(address, newest) or vault.add(address, newest, ORIGIN, bench.wall())
+    others = [one for one in vault.generations(address) if _complete(one) and one.keys.record != current.record]
+    if not others:
+        raise KeysMissing(
+            f"neither {address} nor the vault has a previous pair",
+            hint="one boot of stock 1.0.0_0130 removes it from the unit; `mitherm keys import` if you have it elsewhere",
+        )
+    return max(others, key=lambda one: (one.superseded is not None, one.superseded or one.created))
+
+
+def _complete(generation: KeyGeneration) -> bool:
+    keys = generation.keys
+    return generation.kind == "mi" and keys.token is not None and keys.bind_key is not None
 
 
 def _all_superseded(bench: Bench, address: Address) -> None:

@@ -166,7 +166,7 @@ def _confirm(bench: Bench, rows: list[Tested]) -> None:
     """The likeliest generation is confirmed last, so that it counts as the current one."""
     for row in reversed(rows):
         if row.proven and "wrong" not in (row.token, row.bind_key):
-            bench.stores.vault.confirm(row.generation, bench.wall())
+            row.generation = bench.stores.vault.confirm(row.generation, bench.wall())
 
 
 def raise_unless_proven(test: KeyTest, result: dict[str, object]) -> None:

@@ -17,7 +17,7 @@ from mitherm.errors import AttRefused, LinkLost, MithermError
 from mitherm.model.sighting import Sighting
 from mitherm.radio.gatt import Radio
 from mitherm.radio.stream import Freshness, SightingStream
-from mitherm.virtual.chip import Action, Advertise, AttError, Notify, Terminate, Vanish
+from mitherm.virtual.chip import Action, Advertise, AttError, Notify, RequestMtu, Terminate, Vanish
 from mitherm.virtual.heard import Heard
 from mitherm.virtual.loopback_client import SUPERVISION_TIMEOUT, LoopbackClient, NotConnected
 from mitherm.virtual.pump import Pump
@@ -145,6 +145,8 @@ class _Place:
             case Terminate(reason):
                 self.client = None
                 client.fade(self.radio.round_trip_s / 2, reason)
+            case RequestMtu(mtu):
+                client.exchange_mtu(mtu)
             case Vanish():
                 self.client = None
                 client.fade(self.pump.unit.supervision_s, SUPERVISION_TIMEOUT)

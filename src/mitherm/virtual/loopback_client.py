@@ -131,6 +131,13 @@ class LoopbackClient:
             sender, callback = self._callbacks[char]
             callback(sender, bytearray(data[: self.mtu_size - _ATT_HEADER]))
 
+    def exchange_mtu(self, mtu: int) -> None:
+        """The unit asks for a larger MTU, and gets it."""
+        self.mtu_size = max(self.mtu_size, mtu)
+        for service in self.services:
+            for characteristic in service.characteristics:
+                characteristic.max_write_without_response_size = self.mtu_size - _ATT_HEADER
+
     def fade(self, after_s: float, reason: int) -> None:
         """The unit is gone already; this side learns it after `after_s`."""
         self._deaf = asyncio.get_running_loop().call_later(after_s, self.lose, reason)
@@ -146,9 +153,9 @@ class LoopbackClient:
             self._on_disconnect()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LoopbackCharacteristic:
-    """As bleak shows a characteristic."""
+    """As bleak shows a characteristic; the size follows the MTU."""
 
     uuid: str
     handle: int
