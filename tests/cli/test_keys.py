@@ -354,6 +354,25 @@ def test_erase_saves_first(keys: Say, units: Units) -> None:
     assert not keys("erase", PVVX, "--yes", *units.radio)["result"]["changed"]
 
 
+@pytest.mark.parametrize("command", ["erase", "swap"])
+def test_nothing_is_lost_when_the_vault_fails(keys: Say, units: Units, home: Path, command: str) -> None:
+    """What cannot be saved is not touched."""
+    units.plant(PVVX, OLD, NEW)
+    home.mkdir(exist_ok=True)
+    (home / "vault").write_text("in the way")
+    assert keys(command, PVVX, "--yes", *units.radio, code=1)["error"]["device"] == "unchanged"
+    assert units.records(PVVX).find(KEYS) == NEW.record
+
+
+def test_unsaved_keys_are_erased_only_by_name(keys: Say, units: Units, home: Path) -> None:
+    """The waiver of H10 lets an erase go on without a vault."""
+    units.plant(PVVX, NEW)
+    home.mkdir(exist_ok=True)
+    (home / "vault").write_text("in the way")
+    keys("erase", PVVX, "--yes", "--allow-unsaved-keys", *units.radio)
+    assert list(units.records(PVVX).records()) == []
+
+
 def test_operations_are_in_the_journal(keys: Say, units: Units, capsys: pytest.CaptureFixture[str]) -> None:
     """Each operation on a unit has its entry."""
     units.plant(PVVX, OLD, NEW)

@@ -1,0 +1,153 @@
+"""Operations on the vault without a unit: choosing, importing, exporting."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mitherm.errors import BadFile, KeyProblem, KeysMissing, SomeFailed, UsageProblem
+from mitherm.model.address import Address
+from mitherm.model.keys import MiKeys
+from mitherm.ops.bench import Stores
+from mitherm.ops.keys import Imported, check_complete, choose, everything, export, import_files, in_use
+from mitherm.primitives.secret import Secret
+from mitherm.store.inventory import Inventory
+from mitherm.store.journal import Journal
+from mitherm.store.library import Library
+from mitherm.store.vault import Vault
+
+UNIT, OTHER = Address.parse("A4:C1:38:00:00:01"), Address.parse("A4:C1:38:00:00:02")
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def pair(number: int) -> MiKeys:
+    return MiKeys(Secret(bytes([number] * 12)), Secret(bytes([number + 1] * 16)))
+
+
+def document(address: Address, keys: MiKeys) -> bytes:
+    row = {
+        "address": str(address),
+        "token": keys.token.reveal().hex() if keys.token else None,
+        "bind_key": keys.bind_key.reveal().hex() if keys.bind_key else None,
+    }
+    return json.dumps({"schema": 1, "keys": [row]}).encode()
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    return Stores(
+        Vault(tmp_path / "vault"),
+        Journal(tmp_path / "journal.jsonl"),
+        Inventory(tmp_path / "inventory.json"),
+        Library(tmp_path / "images"),
+    )
+
+
+def test_beacon_keys_stand_behind_mi_keys(stores: Stores) -> None:
+    """Everything known, the kind that logs in first."""
+    stores.vault.add(UNIT, MiKeys(bind_key=Secret(bytes(16))), "pvvx", NOW, kind="beacon_key")
+    stores.vault.add(UNIT, pair(1), "activation", NOW)
+    assert [one.kind for one in everything(stores.vault, UNIT)] == ["mi", "beacon_key"]
+
+
+def test_the_key_in_use_depends_on_the_firmware(stores: Stores) -> None:
+    """pvvx encrypts with a key of its own; every other firmware with the one of Mi."""
+    stores.vault.add(UNIT, MiKeys(bind_key=Secret(bytes(16))), "pvvx", NOW, kind="beacon_key")
+    stores.vault.add(UNIT, pair(1), "activation", NOW)
+    stores.inventory.note(UNIT, now=NOW, family="stock")
+    assert (found := in_use(stores, UNIT)) is not None and found.kind == "mi"
+    stores.inventory.note(UNIT, now=NOW, family="pvvx")
+    assert (found := in_use(stores, UNIT)) is not None and found.kind == "beacon_key"
+
+
+def test_choice_by_fingerprint_and_id(stores: Stores) -> None:
+    """Without a word the one confirmed last; else what was named, superseded ones included."""
+    old = stores.vault.add(UNIT, pair(1), "activation", NOW)
+    new = stores.vault.add(UNIT, pair(3), "activation", NOW + HOUR)
+    assert choose(stores.vault, UNIT, None).id == new.id
+    stores.vault.confirm(old, NOW + 2 * HOUR)
+    assert choose(stores.vault, UNIT, None).id == old.id
+    stores.vault.supersede(old, NOW + 3 * HOUR)
+    assert choose(stores.vault, UNIT, pair(1).fingerprint).id == old.id
+    assert choose(stores.vault, UNIT, new.id).id == new.id
+
+
+def test_ambiguous_choice_is_refused(stores: Stores) -> None:
+    """The beginning of two ids of different pairs names neither."""
+    stores.vault.add(UNIT, pair(1), "activation", NOW)
+    stores.vault.add(UNIT, pair(3), "activation", NOW + HOUR)
+    with pytest.raises(UsageProblem):
+        choose(stores.vault, UNIT, "2026")
+
+
+def test_half_a_pair_cannot_be_written_to_a_unit(stores: Stores) -> None:
+    """A bind key alone is no pair to restore."""
+    stores.vault.add(UNIT, MiKeys(bind_key=Secret(bytes(16))), "import", NOW)
+    with pytest.raises(KeysMissing):
+        choose(stores.vault, UNIT, None)
+
+
+def test_superseded_keys_become_current_again_by_import(stores: Stores) -> None:
+    """Who imports keys says that they are in use: a superseded generation does not swallow them."""
+    old = stores.vault.add(UNIT, pair(1), "activation", NOW)
+    stores.vault.supersede(old, NOW + HOUR)
+    done = import_files(stores, {"k": document(UNIT, pair(1))}, None, NOW + 2 * HOUR)
+    assert len(done.new) == 1
+    assert (found := stores.vault.current(UNIT)) is not None and found.keys == pair(1)
+
+
+def test_older_generation_is_not_duplicated(stores: Stores) -> None:
+    """Importing keys that the vault holds further down adds nothing."""
+    stores.vault.add(UNIT, pair(1), "activation", NOW)
+    stores.vault.add(UNIT, pair(3), "activation", NOW + HOUR)
+    assert import_files(stores, {"k": document(UNIT, pair(1))}, None, NOW + 2 * HOUR).new == []
+    assert len(stores.vault.generations(UNIT)) == 2
+
+
+def test_a_bad_file_stores_nothing(stores: Stores) -> None:
+    """Understanding comes before storing."""
+    with pytest.raises(BadFile):
+        import_files(stores, {"good": document(UNIT, pair(1)), "bad": b"Dear vault,"}, None, NOW)
+    assert stores.vault.units() == ()
+
+
+def test_each_imported_unit_is_in_the_journal(stores: Stores) -> None:
+    """One entry per unit whose keys are new."""
+    files = {"a": document(UNIT, pair(1)), "b": document(OTHER, pair(3))}
+    import_files(stores, files, None, NOW)
+    assert [run.address for run in stores.journal.runs(operation="keys import")] == [UNIT, OTHER]
+
+
+def test_problems_decide_the_exit_code(stores: Stores) -> None:
+    """5 when the keys of an imported unit are incomplete or nothing was imported, 7 when other units failed."""
+    good = stores.vault.add(UNIT, pair(1), "import", NOW)
+    check_complete(Imported([good]), {})
+    with pytest.raises(KeyProblem):
+        check_complete(Imported(problems=[f"token of {OTHER}: wrong"]), {})
+    with pytest.raises(KeyProblem):
+        check_complete(Imported([good], problems=[f"token of {UNIT}: wrong"]), {})
+    with pytest.raises(SomeFailed):
+        check_complete(Imported([good], problems=[f"token of {OTHER}: wrong"]), {})
+
+
+def test_export_uses_names_and_leaves_out_units_without_bind_key(stores: Stores) -> None:
+    """One generation for each unit; a token alone is of no use to readers of beacons."""
+    stores.vault.add(UNIT, pair(1), "activation", NOW)
+    stores.vault.add(OTHER, MiKeys(token=Secret(bytes(12))), "typed", NOW)
+    stores.inventory.set_name(UNIT, "Cellar")
+    made, used = export(stores, "ha", None)
+    assert "Cellar" in made.text
+    assert made.left_out == (OTHER,)
+    assert [one.address for one in used] == [UNIT]
+    assert len(export(stores, "json", None)[1]) == 2
+
+
+def test_export_of_one_unit(stores: Stores) -> None:
+    """Others stay at home."""
+    stores.vault.add(UNIT, pair(1), "activation", NOW)
+    stores.vault.add(OTHER, pair(3), "activation", NOW)
+    assert str(OTHER) not in export(stores, "esphome", UNIT)[0].text
