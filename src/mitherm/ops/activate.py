@@ -65,13 +65,16 @@ def _check_kind(seen: Observation) -> None:
 
 
 async def register_unit(
-    bench: Bench, address: Address, sighting: Sighting, seen: Observation, *, binding_ends: bool = False
+    bench: Bench, address: Address, sighting: Sighting, seen: Observation, *, goal: str = ""
 ) -> KeyGeneration:
-    """Guards, registration, login with the new token in the same connection, confirmation in the vault."""
+    """Guards, registration, login with the new token in the same connection, confirmation in the vault.
+
+    `goal`: where the plan leads that this is a step of.
+    """
     vault = bench.stores.vault
     vault.check_writable(address)
     has_keys = vault.current(address) is not None
-    enforce(RULES, Case("activate", address, seen, has_keys=has_keys, binding_ends=binding_ends), bench.waivers)
+    enforce(RULES, Case("activate", address, seen, has_keys=has_keys, goal=goal), bench.waivers)
     kept: list[KeyGeneration] = []
 
     def keep(what: object) -> None:

@@ -35,8 +35,6 @@ class Activate:
 
     reason: str
     name: str = "activate"
-    binding_ends: bool = False
-    """Whether later steps erase the keys anyway, so that none in use are lost by replacing them (rule H9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +234,7 @@ def _to_mi_home(seen: Observation, assets: Assets, fresh: bool) -> Plan:
 def _knowingly(step: Step) -> Step:
     if not isinstance(step, Activate):
         return step
-    return Activate(f"{step.reason}; those it holds now are erased by this plan anyway", binding_ends=True)
+    return Activate(f"{step.reason}; those it holds now are erased by this plan anyway")
 
 
 def _back(seen: Observation, assets: Assets) -> Flash:

@@ -97,12 +97,12 @@ def _guard_all(bench: Bench, address: Address, seen: Observation, plan: Plan) ->
     judgements: list[Judgement] = []
     expected = seen
     for step in plan.steps:
-        judgements += enforce(RULES, _case(bench, address, expected, step, foreseen=True), bench.waivers)
+        judgements += enforce(RULES, _case(bench, address, expected, step, plan.goal, foreseen=True), bench.waivers)
         expected = _foresee(expected, step)
     return judgements
 
 
-def _case(bench: Bench, address: Address, seen: Observation, step: Step, *, foreseen: bool) -> Case:
+def _case(bench: Bench, address: Address, seen: Observation, step: Step, goal: str, *, foreseen: bool) -> Case:
     action = {Activate: "activate", EraseRecords: "erase"}.get(type(step), "flash")
     return Case(
         action=action,  # type: ignore[arg-type]
@@ -112,7 +112,7 @@ def _case(bench: Bench, address: Address, seen: Observation, step: Step, *, fore
         records_saved=foreseen or records_saved(bench, address, seen),
         has_keys=bench.stores.vault.current(address) is not None,
         synthetic_allowed=bench.allow_synthetic,
-        binding_ends=isinstance(step, Activate) and step.binding_ends,
+        goal=goal,
     )
 
 
@@ -143,21 +143,21 @@ async def _work(
             return seen
         step = plan.steps[0]
         entry.step(step.name)
-        enforce(RULES, _case(bench, address, seen, step, foreseen=False), bench.waivers) if isinstance(
+        enforce(RULES, _case(bench, address, seen, step, plan.goal, foreseen=False), bench.waivers) if isinstance(
             step, Flash
         ) else None
-        await _do(bench, address, seen, step, pace)
+        await _do(bench, address, seen, step, plan.goal, pace)
         seen = (await look(bench, address)).seen
         plan = planner(seen, _assets(bench, address, seen, find_image))
     raise NotVerified(f"{address} does not get nearer to the goal", hint="look at it with `mitherm info`")
 
 
-async def _do(bench: Bench, address: Address, seen: Observation, step: Step, pace: PaceChoice) -> None:
+async def _do(bench: Bench, address: Address, seen: Observation, step: Step, goal: str, pace: PaceChoice) -> None:
     bench.tell(StepStarted(step.name, step.reason))
     match step:
-        case Activate(binding_ends=binding_ends):
+        case Activate():
             found = await look(bench, address)
-            await register_unit(bench, address, found.sighting, found.seen, binding_ends=binding_ends)
+            await register_unit(bench, address, found.sighting, found.seen, goal=goal)
         case SaveRecords():
             await save_records(bench, address)
         case EraseRecords():
