@@ -13,6 +13,7 @@ from mitherm.errors import AnswerNeeded, MithermError
 
 if TYPE_CHECKING:
     import asyncio
+    from pathlib import Path
 
     from mitherm.cli.terminal import Terminal
     from mitherm.radio.open import RadioName
@@ -34,6 +35,8 @@ class Settings:
     dry_run: bool = False
     radio: str | None = None
     timeout_s: float | None = None
+    catalogue: Path | None = None
+    """The table in force instead of the shipped one."""
 
     def take(self, name: str, value: Any) -> None:
         """An option was given."""

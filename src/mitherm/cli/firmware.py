@@ -50,7 +50,7 @@ def _render_list(app: App, result: Mapping[str, Any]) -> None:
     if result["images"]:
         app.terminal.table(_SHELF, [_cells(row, _SHELF) for row in result["images"]], title="Library")
     else:
-        app.terminal.say("The library is empty. `mitherm firmware add FILE` fills it.")
+        app.terminal.say("The library is empty. `mitherm firmware fetch NAME` or `mitherm firmware add FILE` fills it.")
     if "catalogue" in result:
         app.terminal.table(_PUBLISHED, [_cells(row, _PUBLISHED) for row in result["catalogue"]], title="Catalogue")
 
@@ -141,6 +141,34 @@ def _render_added(app: App, result: Mapping[str, Any]) -> None:
 
 
 @command(
+    "fetch",
+    examples="""
+    mitherm firmware fetch ATC_v58.bin
+    mitherm firmware fetch pvvx-5.8 sign-2.1.1_0159
+    """,
+)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option(
+    "--mirror",
+    metavar="URL",
+    envvar="MITHERM_FIRMWARE_MIRROR",
+    help="Where to download instead: URL/repository/path or URL/name.",
+)
+@click.pass_obj
+def fetch_images(app: App, names: tuple[str, ...], mirror: str | None) -> int:
+    """Download published files of the catalogue into the library, checked by length, check sum and SHA-256.
+
+    NAME is a name of `firmware list --all`, a SHA-256, or a KIND. What the library has already needs no network.
+    Exit 2 when a download is not what the catalogue describes, 3 when nobody has it, 6 without network.
+    """
+    from mitherm.cloud.web import StandardWeb
+    from mitherm.ops.fetch import fetch
+
+    library, web, tell = stores().library, StandardWeb(), app.terminal.tell
+    return _finish_added(app, [fetch(library, name, web, now=present(), tell=tell, mirror=mirror) for name in names])
+
+
+@command(
     "synth",
     examples="""
     mitherm firmware synth pvvx-5.8 --add
@@ -178,5 +206,5 @@ def _write(path: Path, data: bytes) -> None:
 
 synth.help = f"{synth.help}\n\nKIND: {', '.join((*EXAMPLES, SIGN_KIND))}, and other versions alike."
 
-for _command in (list_images, inspect_file, verify_file, add, synth):
+for _command in (list_images, inspect_file, verify_file, add, fetch_images, synth):
     firmware_command.add_command(_command)

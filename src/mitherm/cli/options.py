@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +16,16 @@ def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if value is None or value is False or not isinstance(app, App) or param.name is None:
         return
     app.settings.take(param.name, value)
+
+
+def _take_catalogue(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
+    app = ctx.find_root().obj
+    if value is None or not isinstance(app, App) or app.settings.catalogue == value:
+        return
+    from mitherm.ops.catalogue_file import use_file
+
+    use_file(value)
+    app.settings.catalogue = value
 
 
 def global_options() -> list[click.Option]:
@@ -41,6 +52,15 @@ def global_options() -> list[click.Option]:
             metavar="S",
             envvar="MITHERM_TIMEOUT",
             help="How long to look for a unit.",
+        ),
+        click.Option(
+            ["--catalogue"],
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            envvar="MITHERM_CATALOGUE",
+            expose_value=False,
+            callback=_take_catalogue,
+            help="A newer catalogue of firmware files.",
         ),
     ]
 

@@ -12,6 +12,7 @@ REGIONS: Final = ("de", "cn", "us", "ru", "tw", "sg", "in", "i2")
 """Servers a home may live on (mi-auth.md 10.2)."""
 PUBLISHER: Final = "https://raw.githubusercontent.com/{repository}/{commit}/{path}"
 """A published file at the commit that the catalogue describes; HEAD is the newest."""
+PUBLISHER_HOSTS: Final = ("raw.githubusercontent.com", "github.com", "objects.githubusercontent.com")
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from mitherm.image.catalogue_data import load
+from mitherm.image.catalogue_data import load, replace
 
 Role = Literal["stock", "custom", "exploit", "zigbee", "zigbee-stock", "signature-block", "full-flash-dump"]
 
@@ -65,7 +65,25 @@ def by_name(name: str) -> Entry | None:
 @cache
 def entries() -> tuple[Entry, ...]:
     """All files."""
-    return tuple(_entry(record) for record in load("catalogue")["files"])
+    return parse(load("catalogue")["files"])
+
+
+def parse(records: list[dict[str, Any]]) -> tuple[Entry, ...]:
+    """Entries from the `files` of a table. Raises TypeError, KeyError for what is no record."""
+    return tuple(_entry(record) for record in records)
+
+
+def date() -> str:
+    """When the table was made, ISO 8601."""
+    found: str = load("catalogue")["date"]
+    return found
+
+
+def use(table: dict[str, Any] | None) -> None:
+    """From now on this table is the catalogue; None: the shipped one again. Whoever gives it has checked it."""
+    replace("catalogue", table)
+    entries.cache_clear()
+    _index.cache_clear()
 
 
 def snapshots() -> dict[str, str]:

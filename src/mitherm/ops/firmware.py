@@ -103,11 +103,12 @@ def add_files(library: Library, paths: Sequence[Path], now: datetime) -> list[Ad
     """Put files into the library: all, or none when one is not fit for it. Raises FileMissing, BadFile, DiskProblem."""
     images = [chosen(path.name, read_file(path)) for path in paths]
     for image in images:
-        _check_fit(image)
-    return [_add(library, image, now) for image in images]
+        check_fit(image)
+    return [keep(library, image, now) for image in images]
 
 
-def _check_fit(image: Chosen) -> None:
+def check_fit(image: Chosen) -> None:
+    """Whether it belongs into the library. Raises BadFile."""
     found = image.inspection
     if found.kind == "full-dump":
         raise BadFile(
@@ -121,7 +122,7 @@ def _check_fit(image: Chosen) -> None:
 def add_synthetic(library: Library, kind: str, model: str, now: datetime) -> list[Added]:
     """A synthetic image into the library; with the signed stock also the sign file for units that run it."""
     kinds = (kind, SIGN_KIND) if kind == SIGNED_KIND else (kind,)
-    return [_add(library, synthetic(one, model), now) for one in kinds]
+    return [keep(library, synthetic(one, model), now) for one in kinds]
 
 
 def synthetic(kind: str, model: str = LYWSD03MMC) -> Chosen:
@@ -129,7 +130,8 @@ def synthetic(kind: str, model: str = LYWSD03MMC) -> Chosen:
     return chosen(f"{kind}.bin" if model == LYWSD03MMC else f"{kind}-{model}.bin", package(kind, model))
 
 
-def _add(library: Library, image: Chosen, now: datetime) -> Added:
+def keep(library: Library, image: Chosen, now: datetime) -> Added:
+    """Put one image into the library. Raises DiskProblem."""
     found = image.inspection
     known = {entry.sha256 for entry in library.entries()}
     facts = {name: str(value) for name in _FACTS if (value := getattr(found, name)) not in (None, "")}
