@@ -1,0 +1,125 @@
+"""Dry run: the real procedure against a virtual twin of the unit that was looked at (`--dry-run`).
+
+Phase one looks at the unit and judges the plan, as always, and writes nothing. Phase two builds the twin from what was
+read and lets the same operation work on it, in simulated time, with a vault of its own in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mitherm.cli.bench import present, stores
+from mitherm.cli.context import App
+from mitherm.device.observation import Observation
+from mitherm.ops.bench import Bench, Stores
+from mitherm.ops.flash import report
+from mitherm.ops.pursue import Pursuit
+from mitherm.protocol.events import Event, Notice, Progress
+from mitherm.store.inventory import Inventory
+from mitherm.store.journal import Journal
+from mitherm.store.vault import Vault
+from mitherm.virtual.clock import run_virtual
+from mitherm.virtual.loopback import Loopback
+from mitherm.virtual.twin import TwinFacts, make_twin
+from mitherm.virtual.view import describe
+
+BLOCKS_PER_EVENT = 6
+EVENT_S = 0.015
+"""What an ordinary adapter carries: the estimate of the transfer time (telink-ota.md 9.3)."""
+
+
+def rehearse(
+    app: App,
+    looked: Pursuit,
+    settings: tuple[bytes, ...],
+    waivers: frozenset[str],
+    act: Callable[[Bench], Awaitable[Pursuit]],
+) -> dict[str, object]:
+    """Run `act` against a twin of `looked.before`; the report of the plan with what the twin did."""
+    facts = facts_of(looked.before, settings)
+    unit = make_twin(facts, os.urandom)
+    transfers: list[int] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Progress) and event.done == event.total:
+            transfers.append(event.total)
+        if not isinstance(event, Progress):
+            app.terminal.tell(event)
+
+    app.terminal.tell(
+        Notice(
+            "info",
+            f"rehearsal on a virtual twin of {facts.address} ({looked.before.label}); nothing is sent to the unit",
+        )
+    )
+
+    async def inside(folder: Path) -> Pursuit:
+        async with Loopback([unit], name="twin") as radio:
+            return await act(_bench(radio, folder, tell, waivers))
+
+    with TemporaryDirectory(prefix="mitherm-twin-") as name:
+        done = run_virtual(inside(Path(name)))
+    estimate = sum(blocks / BLOCKS_PER_EVENT * EVENT_S for blocks in transfers)
+    return {
+        **report(replace(looked, outcome="dry-run")),
+        "rehearsal": {
+            "outcome": done.outcome,
+            "seconds": round(done.seconds + estimate, 1),
+            "writes": unit.traffic["write"],
+            "reads": unit.traffic["read"],
+            "notifications": unit.traffic["notify"],
+            "final": describe(unit),
+        },
+    }
+
+
+def facts_of(seen: Observation, settings: tuple[bytes, ...]) -> TwinFacts:
+    """What the twin is made of. Keys come from the unit's own records, else from the vault."""
+    records = seen.records
+    current = stores().vault.current(seen.address) if seen.family == "stock" and seen.registered is not False else None
+    keys = records.keys if records is not None else None
+    if current is not None and current.keys.token is not None and current.keys.bind_key is not None:
+        keys = type(current.keys.token)(current.keys.record)
+    return TwinFacts(
+        address=seen.address,
+        firmware=f"{seen.family}-{seen.version}" if seen.version else seen.family,
+        model=seen.identity.model or "LYWSD03MMC",
+        hardware=seen.identity.hardware,
+        battery_mv=seen.battery_mv,
+        did=records.did if records is not None else _did(seen),
+        keys=keys,
+        deleted=records.deleted if records is not None else (),
+        settings=settings,
+    )
+
+
+def _did(seen: Observation) -> bytes | None:
+    from mitherm.model.keys import did_record
+
+    return did_record(seen.did) if seen.did is not None else None
+
+
+def _bench(radio: Any, folder: Path, tell: Callable[[Event], None], waivers: frozenset[str]) -> Bench:
+    import asyncio
+
+    real = stores()
+    own = Vault(folder / "vault")
+    for address in real.vault.units():
+        for generation in real.vault.generations(address):
+            own.add(address, generation.keys, generation.origin, present(), kind=generation.kind)
+    return Bench(
+        radio=radio,
+        stores=Stores(own, Journal(folder / "journal.jsonl"), Inventory(folder / "inventory.json"), real.library),
+        entropy=os.urandom,
+        wall=present,
+        clock=asyncio.get_running_loop().time,
+        tell=tell,
+        ask=lambda question: True,
+        waivers=waivers,
+        allow_synthetic=True,
+    )
