@@ -25,7 +25,7 @@ from mitherm.protocol.pvvx_keys import MiRecords
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
 
-_WIRE: Final = "only the wire can write records into an empty store: `mitherm wire keys`"
+_WIRE: Final = "only the wire (a USB-serial adapter on the debug pin) can write records into an empty store"
 
 
 @dataclass(frozen=True, slots=True)
