@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mitherm.radio.driver import run
     from mitherm.radio.gatt import Radio
     from mitherm.radio.link import Link
-    from mitherm.radio.open import RadioName, open_radio
+    from mitherm.session import open_bench
     from mitherm.store.vault import Vault
 
 __version__ = "0.1.0"
@@ -49,7 +49,6 @@ _HOMES: Final = {
     "MithermError": "errors",
     "NotVerified": "errors",
     "Radio": "radio.gatt",
-    "RadioName": "radio.open",
     "Reading": "model.reading",
     "Secret": "primitives.secret",
     "Sighting": "model.sighting",
@@ -65,7 +64,7 @@ _HOMES: Final = {
     "inspect_image": "image.inspect:inspect",
     "login_with_token": "ops.login",
     "login_with_vault": "ops.login",
-    "open_radio": "radio.open",
+    "open_bench": "session",
     "run": "radio.driver",
     "scan": "ops.scan",
     "watch": "ops.scan",
@@ -86,7 +85,6 @@ __all__ = [
     "MithermError",
     "NotVerified",
     "Radio",
-    "RadioName",
     "Reading",
     "Secret",
     "Sighting",
@@ -103,7 +101,7 @@ __all__ = [
     "inspect_image",
     "login_with_token",
     "login_with_vault",
-    "open_radio",
+    "open_bench",
     "run",
     "scan",
     "watch",

@@ -1,0 +1,58 @@
+"""For Python programs: everything an operation needs, put together in one call (the command line has its own)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mitherm.cli.radios import open_radio, takes_synthetic
+from mitherm.ops.bench import Bench, Stores
+from mitherm.protocol.events import Event
+from mitherm.radio.open import RadioName
+from mitherm.store.inventory import Inventory
+from mitherm.store.journal import Journal
+from mitherm.store.library import Library
+from mitherm.store.paths import Paths
+from mitherm.store.vault import Vault
+
+
+@asynccontextmanager
+async def open_bench(
+    radio: str = "system",
+    *,
+    home: Path | None = None,
+    tell: Callable[[Event], None] = lambda event: None,
+    ask: Callable[[str], bool] = lambda question: False,
+    timeout_s: float = 30.0,
+    waivers: Collection[str] = (),
+    dry_run: bool = False,
+) -> AsyncIterator[Bench]:
+    """A bench as long as the context is open.
+
+    `radio` as after --radio; `home`: folder instead of the user's own (MITHERM_HOME); `tell` hears what happens, `ask`
+    agrees to plans (nothing is done without); `waivers` are ids of rules. Raises what opening the radio raises.
+    """
+    name = RadioName.parse(radio)
+    async with open_radio(name, timeout_s) as opened:
+        yield Bench(
+            radio=opened,
+            stores=_stores(home),
+            entropy=os.urandom,
+            wall=lambda: datetime.now(UTC),
+            clock=asyncio.get_running_loop().time,
+            tell=tell,
+            ask=ask,
+            timeout_s=timeout_s,
+            waivers=frozenset(waivers),
+            allow_synthetic=takes_synthetic(name),
+            dry_run=dry_run,
+        )
+
+
+def _stores(home: Path | None) -> Stores:
+    paths = Paths.from_environment({"MITHERM_HOME": str(home)} if home is not None else os.environ)
+    return Stores(Vault(paths.vault), Journal(paths.journal), Inventory(paths.inventory), Library(paths.library))
