@@ -16,8 +16,10 @@ from helpers import assert_document
 from mitherm.cli.app import run
 from mitherm.image import catalogue
 from mitherm.image.catalogue_data import shipped
+from mitherm.image.known_bad import UnitFacts, known_bad
+from mitherm.image.recognise import Identity
 from mitherm.image.synth import package
-from mitherm.ops.catalogue_file import digest
+from mitherm.ops.catalogue_file import digest, use_file
 
 IMAGE = package("pvvx-5.8")
 PLACE = "/pvvx/ATC_MiThermometer/bin/Made_v99.bin"
@@ -200,6 +202,13 @@ def test_the_near_name_is_offered(fetch: Any) -> None:
     assert "Made_v99.bin" in fetch("Made_v98.bin", code=3)["hint"]
 
 
+WARNED = {"image": {"family": "pvvx", "version": "99"}, "unit": {}, "verdict": "refuse"} | {
+    "rule": "H3",
+    "text": "it was withdrawn",
+    "source": "this test",
+}
+
+
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
@@ -219,6 +228,12 @@ def broken(kind: str) -> str:
         case "contradiction":
             changed = [shipped("catalogue")["files"][0] | {"model": "CGG1"}, *shipped("catalogue")["files"][1:]]
             return json.dumps(table(date="2099-01-01", files=changed))
+        case "row":
+            return json.dumps(table(date="2099-01-01", known_bad=[WARNED | {"unit": {"colour": "red"}}]))
+        case "rows":
+            return json.dumps(table(date="2099-01-01", known_bad=["red"]))
+        case "name":
+            return json.dumps(table(date="2099-01-01", files=[shipped("catalogue")["files"][0] | {"name": 5}]))
         case "list":
             return "[]"
     return json.dumps(good)[:-9]
@@ -232,6 +247,9 @@ def broken(kind: str) -> str:
         ("undated", "when it was made"),
         ("entry", "describe no file"),
         ("contradiction", "contradicts what is known of ATC_v58.bin (model)"),
+        ("row", "known-bad row"),
+        ("rows", "known-bad row"),
+        ("name", "describe no file"),
         ("list", "no firmware catalogue"),
         ("torn", "no firmware catalogue"),
     ],
@@ -261,3 +279,18 @@ def test_a_table_of_the_same_day_is_taken(tmp_path: Path, capsys: pytest.Capture
         assert "Made_v99.bin" in {row["name"] for row in rows}
     finally:
         catalogue.use(None)
+
+
+def test_a_table_warns_of_more_never_of_less(tmp_path: Path) -> None:
+    """Its known-bad rows come on top of the shipped ones."""
+    path = tmp_path / "table.json"
+    path.write_text(json.dumps(table(date="2099-01-01", known_bad=[WARNED])))
+    withdrawn, old = Identity("pvvx", "99"), Identity("pvvx", "5.8", device_id=9)
+    assert known_bad(withdrawn, UnitFacts()) == ()
+    try:
+        use_file(path)
+        assert [row.text for row in known_bad(withdrawn, UnitFacts())] == ["it was withdrawn"]
+        assert known_bad(old, UnitFacts(family="stock"))
+    finally:
+        catalogue.use(None)
+    assert known_bad(withdrawn, UnitFacts()) == ()

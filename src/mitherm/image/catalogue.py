@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from mitherm.image.catalogue_data import load, replace
+from mitherm.image.catalogue_data import load, replace, shipped
 
 Role = Literal["stock", "custom", "exploit", "zigbee", "zigbee-stock", "signature-block", "full-flash-dump"]
 
@@ -80,8 +80,12 @@ def date() -> str:
 
 
 def use(table: dict[str, Any] | None) -> None:
-    """From now on this table is the catalogue; None: the shipped one again. Whoever gives it has checked it."""
+    """From now on this table is the catalogue; None: the shipped one again. Whoever gives it has checked it.
+
+    Its `known_bad` rows come on top of the shipped ones: a table can warn of more, never of less.
+    """
     replace("catalogue", table)
+    replace("known_bad", None if table is None else [*shipped("known_bad"), *table.get("known_bad", ())])
     entries.cache_clear()
     _index.cache_clear()
 

@@ -1,8 +1,8 @@
 """A newer catalogue from a file: whole, unchanged, not older than the shipped one, and not at odds with it (H17, H20).
 
-    {"date": "2027-01-31", "sha256": DIGEST, "snapshots": {REPOSITORY: COMMIT}, "files": [...]}
+    {"date": "2027-01-31", "sha256": DIGEST, "snapshots": {REPOSITORY: COMMIT}, "files": [...], "known_bad": [...]}
 
-DIGEST is SHA-256 over everything else as JSON with sorted keys and no spaces, in UTF-8. It finds damage and careless
+`files` and `known_bad` (which may be missing) are as in `image/data`. DIGEST is SHA-256 over everything else as JSON with sorted keys and no spaces, in UTF-8. It finds damage and careless
 changes; it proves no author, so what the shipped table knows of a file cannot be contradicted.
 """
 
@@ -18,6 +18,8 @@ from typing import Any, Final
 from mitherm.errors import BadFile
 from mitherm.image import catalogue
 from mitherm.image.catalogue_data import shipped
+from mitherm.image.known_bad import UnitFacts
+from mitherm.image.recognise import Identity
 from mitherm.ops.library import read_file
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -32,6 +34,7 @@ _SETTLED: Final = (
     "signed",
     "refuses_unsigned",
 )
+_ROW: Final = {"image", "unit", "verdict", "rule", "text", "source"}
 _HINT: Final = "Get it again from whoever made it; without --catalogue and MITHERM_CATALOGUE the shipped one is used."
 
 
@@ -49,6 +52,9 @@ def read_table(path: Path) -> dict[str, Any]:
     if made < ours:
         raise BadFile(f"{path} is of {made}, older than the catalogue of {ours} that mitherm has", hint=_HINT)
     _check_entries(path, table)
+    rows = table.get("known_bad", [])
+    if not isinstance(rows, list) or not all(map(_is_row, rows)):
+        raise BadFile(f"{path} has a known-bad row that makes no sense", hint=_HINT)
     return table
 
 
@@ -92,9 +98,23 @@ def _check_entries(path: Path, table: dict[str, Any]) -> None:
             raise BadFile(f"{path} contradicts what is known of {ours.name} ({', '.join(wrong)})", hint=_HINT)
 
 
+def _is_row(row: Any) -> bool:
+    """Whether `known_bad` understands a row."""
+    return (
+        isinstance(row, dict)
+        and row.keys() == _ROW
+        and isinstance(row["image"], dict)
+        and isinstance(row["unit"], dict)
+        and row["verdict"] in ("refuse", "blank")
+        and row["image"].keys() <= {*Identity.__dataclass_fields__, "version_below"}
+        and row["unit"].keys() <= {*UnitFacts.__dataclass_fields__, "version_below"}
+    )
+
+
 def _is_sound(entry: catalogue.Entry, snapshots: dict[str, str]) -> bool:
     return (
-        _HASH.fullmatch(entry.sha256) is not None
+        isinstance(entry.name, str)
+        and _HASH.fullmatch(entry.sha256) is not None
         and isinstance(entry.size, int)
         and entry.size > 0
         and isinstance(snapshots[entry.repository], str)

@@ -17,7 +17,7 @@ from mitherm.store.key_formats import read_keys
 from mitherm.store.vault import Vault
 
 TYPED = "typed"
-_IMPORT_HINT = "`mitherm keys import FILE`, `mitherm activate UNIT`, or on pvvx firmware `mitherm keys backup UNIT`"
+_IMPORT_HINT = "`mitherm keys fetch`, `mitherm keys import FILE`, `mitherm activate UNIT`, or on pvvx firmware `mitherm keys backup UNIT`"
 
 
 def everything(vault: Vault, address: Address) -> tuple[KeyGeneration, ...]:

@@ -43,7 +43,7 @@ async def logged_in(bench: Bench, address: Address) -> AsyncIterator[tuple[Link,
     if not candidates:
         raise KeysMissing(
             f"the vault has no token of {address}",
-            hint="`mitherm keys import FILE`, or for a stock 1.x unit `mitherm activate`",
+            hint="`mitherm keys fetch` (from your account), `mitherm keys import FILE`, or for a stock 1.x unit `mitherm activate`",
         )
     link, generation = await _first_that_opens(bench, address, candidates)
     try:
