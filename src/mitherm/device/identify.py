@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias, get_args
 
+from mitherm.model import models
+from mitherm.model.models import Model
 from mitherm.protocol import uuids
 
 Family: TypeAlias = Literal["stock", "pvvx", "atc1441", "zbdevice", "phy62x2", "other", "unknown"]
@@ -16,9 +18,9 @@ CUS1_SERVICE: Final = "8edffff0-3d1b-9c37-4623-ad7265f14076"
 
 _CLI_FAMILIES: Final[Mapping[str, str]] = {"zbdevice": "zigbee", "phy62x2": "unknown", "other": "unknown"}
 _STOCK_VERSION: Final = re.compile(r"\d\.\d\.\d_\d{4}")
+_SHORT_VERSION: Final = re.compile(r"\d{4}")
 _PVVX_VERSION: Final = re.compile(r"V(\d+\.\d+)")
 _HARDWARE: Final = re.compile(r"[A-Z]\d\.\d")
-_CUSTOM_NAME: Final = re.compile(r"ATC_[0-9A-F]{6}")
 _PVVX_TEXT: Final = "github.com/pvvx"
 _CONFIG_AT: Final = 2
 _CONFIG_COMMAND: Final = 0x55
@@ -57,7 +59,7 @@ class Identity:
 
     family: Family
     version: str | None = None
-    """1.0.0_0130, 5.8; None where it cannot be read."""
+    """1.0.0_0130, 0026 (MJWSD models), 5.8; None where it cannot be read."""
     model: str | None = None
     hardware: str | None = None
     """Board revision (B1.4); None where it is missing or not plausible."""
@@ -69,6 +71,8 @@ class Identity:
     """xiaomi or qingping, of the firmware that runs; None for custom firmware."""
     generation: int | None = None
     """Stock: 1 can be activated without the vendor's cloud, 2 cannot."""
+    board: Model | None = None
+    """What is known about this model and, where it can be told, this board of it."""
     test_build: bool = False
     """pvvx' build with the extra service FFE0."""
     confidence: Confidence = "high"
@@ -101,7 +105,7 @@ def _judge(seen: Evidence) -> Identity:
             return _named("zbdevice", "service FCD2 together with the Telink OTA service: pvvx' Zigbee firmware")
         return _named("phy62x2", "service FCD2 without Telink OTA: a PHY62x2 device, no Telink image fits")
     if uuids.QINGPING_SERVICE in services:
-        return replace(_named("other", "the Qingping service is present"), vendor="qingping")
+        return _qingping(seen)
     if uuids.MI_SERVICE in services:
         identity = _named("other", "Xiaomi's service FE95 without the thermometers' service ebe0ccb0")
         return replace(identity, vendor="xiaomi", confidence="medium")
@@ -116,7 +120,7 @@ def _by_name(seen: Evidence) -> Identity:
     """No service of any known firmware: a name alone is never a verdict."""
     reasons: tuple[str, ...] = ("no service of a known firmware" if seen.services else "no services could be read",)
     name = seen.advertised_name
-    if name is not None and (_CUSTOM_NAME.fullmatch(name) or name == "LYWSD03MMC"):
+    if models.custom_name(name) or models.named(name) is not None:
         reasons += (f"the advertised name {name} is only a hint",)
     return Identity("unknown", confidence="low", evidence=reasons)
 
@@ -126,25 +130,57 @@ def _by_name(seen: Evidence) -> Identity:
 
 def _stock(seen: Evidence, services: set[str]) -> Identity:
     reasons: tuple[str, ...] = ("service ebe0ccb0: firmware of Xiaomi",)
-    text = seen.text(uuids.FIRMWARE_REVISION)
-    version = text if text is not None and _STOCK_VERSION.fullmatch(text) else None
+    model = seen.text(uuids.MODEL_NUMBER) or seen.advertised_name
+    version = _stock_version(seen, model)
+    board = models.board(model, version=version)
     confidence: Confidence = "high"
     if version is not None:
-        reasons += (f"2A26 says {version}",)
-        generation = 1 if version.startswith(("0.", "1.")) else 2
+        reasons += (f"2A26 says {version}", *_board_reasons(board))
+        generation = _generation(board, version)
     else:
+        text = seen.text(uuids.FIRMWARE_REVISION)
         reasons += (f"2A26 is no version: {text!r}" if text else "2A26 was not readable", _line_reason(services))
         generation = 2 if uuids.BATTERY not in services else 1
         confidence = "medium"
     return Identity(
         "stock",
         version,
-        seen.text(uuids.MODEL_NUMBER) or seen.advertised_name,
+        model,
+        board=board,
         vendor="xiaomi",
         generation=generation,
         confidence=confidence,
         evidence=reasons,
     )
+
+
+def _stock_version(seen: Evidence, model: str | None) -> str | None:
+    """2A26 where it looks like a version; four digits count on the models that show no more."""
+    text = seen.text(uuids.FIRMWARE_REVISION)
+    short = any(group.short_version for board in models.boards(model) for group in board.stock)
+    fits = text is not None and (_STOCK_VERSION.fullmatch(text) or (short and _SHORT_VERSION.fullmatch(text)))
+    return text if fits else None
+
+
+def _generation(board: Model | None, version: str) -> int | None:
+    group = board.stock_of(version) if board is not None else None
+    if group is not None:
+        return group.generation
+    return 1 if version.startswith(("0.", "1.")) else 2
+
+
+def _board_reasons(board: Model | None) -> tuple[str, ...]:
+    return (f"the board is an {board.label}",) if board is not None and board.board else ()
+
+
+def _qingping(seen: Evidence) -> Identity:
+    """Stock of CGG1 and CGDK2; the name on the air tells the model, the texts inside name each other's."""
+    text = seen.text(uuids.FIRMWARE_REVISION)
+    version = text if text is not None and _STOCK_VERSION.fullmatch(text) else None
+    model = models.named(seen.advertised_name) or seen.text(uuids.MODEL_NUMBER)
+    board = models.board(model, version=version)
+    reasons = ("the Qingping service is present", *_board_reasons(board))
+    return Identity("other", version, model, board=board, vendor="qingping", evidence=reasons)
 
 
 def _line_reason(services: set[str]) -> str:
@@ -167,7 +203,8 @@ def _custom(seen: Evidence, services: set[str]) -> Identity:
     reason = "1F1F cannot be read" if sure else "the properties of 1F1F are not known"
     return Identity(
         "atc1441",
-        model="LYWSD03MMC",
+        model=models.LYWSD03MMC,
+        board=models.board(models.LYWSD03MMC),
         confidence="high" if sure else "medium",
         evidence=("service 1F10: custom firmware", f"{reason} and there is no device information"),
     )
@@ -185,13 +222,23 @@ def _pvvx_reasons(seen: Evidence, services: set[str]) -> tuple[str, ...]:
 
 def _pvvx(seen: Evidence, reasons: tuple[str, ...]) -> Identity:
     version, source = _pvvx_version(seen)
+    hardware_id = _hardware_id(seen)
+    found, model = models.of_hardware(hardware_id), seen.text(uuids.MODEL_NUMBER)
+    if model is None and found is not None:
+        model, reasons = found.name, (*reasons, f"hardware id {hardware_id}: {found.label}")
+    board = models.board(model, hardware_id=hardware_id)
     return Identity(
         "pvvx",
         version,
-        seen.text(uuids.MODEL_NUMBER),
-        hardware_id=_hardware_id(seen),
+        model,
+        board=board,
+        hardware_id=hardware_id,
         confidence="high" if version is not None else "medium",
-        evidence=(*reasons, f"{source} says {version}" if version else "no version was readable"),
+        evidence=(
+            *reasons,
+            f"{source} says {version}" if version else "no version was readable",
+            *_board_reasons(board),
+        ),
     )
 
 

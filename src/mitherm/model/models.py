@@ -128,7 +128,7 @@ class Model:
         if not self.stock:
             return None
         known = [group for group in self.stock if version is not None and group.runs(version)]
-        older = [group for group in self.stock if version is not None and group.versions[0] <= version]
+        older = [group for group in self.stock if version is not None and group.versions[:1] <= (version,)]
         return (known or older[-1:] or [self.stock[0]])[0]
 
 
@@ -249,7 +249,7 @@ MODELS: Final = (
         identity="V2.3F2.0-CFMK-LB-TMDZ---",
         identity_at=0x7D000,
     ),
-    Model("MHO-C122", 11, "MHO_", stock=(Stock(("1.0.0",), None),), sensors=("SHTC3",), display=Display.LCD),
+    Model("MHO-C122", 11, "MHO_", vendor="tuya", stock=(Stock((), None),), sensors=("SHTC3",), display=Display.LCD),
     Model(
         "MJWSD05MMC",
         12,
@@ -352,9 +352,7 @@ def board(name: str | None, *, version: str | None = None, hardware_id: int | No
     """The one board a unit has: by what pvvx found, by its stock version, else the only or first of its name."""
     found = boards(name)
     by_id = [model for model in found if hardware_id is not None and hardware_id in model.ids]
-    by_version = [
-        model for model in found if version is not None and any(group.runs(version) for group in model.stock)
-    ]
+    by_version = [model for model in found if version is not None and any(group.runs(version) for group in model.stock)]
     return next(iter(by_id or by_version or found), None)
 
 
@@ -374,6 +372,11 @@ def named(advert_name: str | None) -> str | None:
         return None
     found = {model.name for model in MODELS if advert_name in model.advert_names or _pvvx_name(model, advert_name)}
     return found.pop() if len(found) == 1 else None
+
+
+def custom_name(advert_name: str | None) -> bool:
+    """Whether this is a name that custom firmware gives by itself."""
+    return advert_name is not None and any(_pvvx_name(model, advert_name) for model in MODELS)
 
 
 def _pvvx_name(model: Model, advert_name: str) -> bool:

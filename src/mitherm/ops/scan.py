@@ -10,15 +10,15 @@ from typing import Final
 
 from mitherm.beacon.decode import decode
 from mitherm.beacon.keys import BeaconKey
+from mitherm.model import models
 from mitherm.model.address import Address
 from mitherm.model.reading import Reading, Undecoded
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
-from mitherm.ops.plan import needs_signature_version
+from mitherm.ops.signatures import needs_signature_version
 from mitherm.radio.addresses import true_address
 
 CUSTOM_FORMATS: Final = frozenset({"atc1441", "atc1441-enc", "pvvx", "pvvx-enc", "pvvx-event", "bthome1", "bthome2"})
-PRODUCTS: Final = {0x055B: "LYWSD03MMC"}
 _BLUETOOTH_BASE: Final = "-0000-1000-8000-00805f9b34fb"
 _MERGED: Final = ("temperature", "humidity", "battery", "voltage")
 
@@ -65,8 +65,7 @@ def _merge(bench: Bench, units: dict[str, Unit], sighting: Sighting) -> Unit:
     unit = units.setdefault(sighting.address, Unit(sighting.address, true_address(sighting)))
     unit.name = sighting.name or unit.name
     unit.rssi_dbm = sighting.rssi_dbm if sighting.rssi_dbm is not None else unit.rssi_dbm
-    if unit.name == "LYWSD03MMC":
-        unit.model = unit.model or unit.name
+    unit.model = unit.model or models.named(unit.name)
     for uuid, data in sighting.service_data.items():
         if uuid.endswith(_BLUETOOTH_BASE) and uuid in (sighting.fresh or sighting.service_data):
             _take(bench, unit, int(uuid[4:8], 16), data)
@@ -85,10 +84,20 @@ def _take(bench: Bench, unit: Unit, uuid: int, data: bytes) -> None:
                 unit.values[name] = value
     unit.beacon_format = found.format
     if found.mi is not None:
-        unit.model = PRODUCTS.get(found.mi.product_id, unit.model)
+        unit.model = _product(unit.name, found.mi.product_id) or unit.model
         unit.encrypted_object |= found.mi.encrypted and found.mi.has_object
+    if found.format == "qingping" and isinstance(found, Reading):
+        unit.model = unit.model or models.QINGPING_TYPES.get(int(found.values.get("device_type", 0)))
     if found.format in CUSTOM_FORMATS:
-        unit.model = unit.model or "LYWSD03MMC" if (unit.name or "").startswith("ATC") else unit.model
+        unit.model = unit.model or models.LYWSD03MMC if (unit.name or "").startswith("ATC") else unit.model
+
+
+def _product(name: str | None, product_id: int) -> str | None:
+    """The model of a MiBeacon. pvvx sends 0x055B for boards without an id of their own, where only the name tells."""
+    told = models.PRODUCTS.get(product_id)
+    if told == models.LYWSD03MMC and models.custom_name(name):
+        return models.named(name)
+    return told
 
 
 def keys_of(bench: Bench, address: Address | None) -> Iterable[BeaconKey]:
@@ -131,8 +140,10 @@ def describe(bench: Bench, unit: Unit) -> dict[str, object]:
 def _family(unit: Unit) -> str | None:
     """What adverts prove: the name LYWSD03MMC with MiBeacon is stock; which custom firmware it is they do not tell,
     except for the formats only pvvx has."""
+    if unit.beacon_format == "mibeacon" and models.custom_name(unit.name):
+        return "pvvx" if not (unit.name or "").startswith("ATC_") else None
     if unit.beacon_format == "mibeacon":
-        return "stock" if not (unit.name or "").startswith("ATC_") else None
+        return "stock"
     if unit.beacon_format in ("pvvx", "pvvx-enc", "pvvx-event", "atc1441-enc", "bthome1", "bthome2"):
         return "pvvx"
     if unit.beacon_format == "atc1441":
@@ -164,8 +175,19 @@ def _next(bench: Bench, unit: Unit, family: str | None, version: str | None) -> 
         return "flash"
     if family != "stock" or unit.address is None:
         return None
+    group = _stock_of(unit.model, version)
+    if group is not None and not group.needs_login(None):
+        return "flash" if group.supports_ota else None
     if any(one.keys.token is not None for one in bench.stores.vault.generations(unit.address)):
         return "login"
-    if unit.encrypted_object or (version is not None and needs_signature_version(version)):
+    if unit.encrypted_object:
         return "keys-needed"
-    return "activate" if version is not None else None
+    if version is None:
+        return None
+    generation = group.generation if group is not None else 2 if needs_signature_version(version) else 1
+    return {1: "activate", 2: "keys-needed"}.get(generation or 0)
+
+
+def _stock_of(model: str | None, version: str | None) -> models.Stock | None:
+    board = models.board(model, version=version)
+    return board.stock_of(version) if board is not None else None
