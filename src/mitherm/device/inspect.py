@@ -38,7 +38,8 @@ async def inspect_link(link: Link, address: Address, sighting: Sighting) -> Obse
     """
     if not link.gatt.services:
         raise LinkLost("the unit went away before it told what it offers")
-    identity = identify(await _evidence(link, sighting))
+    evidence = await _evidence(link, sighting)
+    identity = identify(evidence)
     base = Observation(
         address=address,
         identity=identity,
@@ -46,6 +47,8 @@ async def inspect_link(link: Link, address: Address, sighting: Sighting) -> Obse
         name=sighting.name,
         rssi_dbm=sighting.rssi_dbm,
         battery_pct=await _percent(link),
+        serial=evidence.text(uuids.SERIAL_NUMBER),
+        product_id=_product(sighting),
     )
     match identity.family:
         case "stock":
@@ -103,6 +106,12 @@ async def _pvvx(link: Link, base: Observation) -> Observation:
         hardware_id=device.hardware_id if device is not None else None,
         proofs=proofs,
     )
+
+
+def _product(sighting: Sighting) -> int | None:
+    """Bytes 2 and 3 of a MiBeacon frame (beacons.md 6.1)."""
+    frame = sighting.service_data.get(uuids.ADV_MIBEACON, b"")
+    return int.from_bytes(frame[2:4], "little") if len(frame) >= 4 else None
 
 
 async def _percent(link: Link) -> int | None:

@@ -14,7 +14,8 @@ from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.login import login_with_vault
 from mitherm.ops.look import look
-from mitherm.ops.plan import GENERATION_2, GENERATION_2_HINT, needs_signature
+from mitherm.ops.plan import GENERATION_2, GENERATION_2_HINT
+from mitherm.ops.signatures import needs_account
 from mitherm.protocol.events import StepDone
 from mitherm.protocol.mi_client import login, register
 from mitherm.radio.driver import run
@@ -60,7 +61,7 @@ def _check_kind(seen: Observation) -> None:
         )
     if seen.family != "stock":
         raise NotSupported(f"{seen.label} cannot be activated")
-    if needs_signature(seen):
+    if needs_account(seen):
         raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mitherm.primitives.secret import Secret
 from mitherm.protocol.effects import Entropy
 from mitherm.protocol.events import Event, Notice
 from mitherm.radio.gatt import Radio
@@ -38,6 +39,8 @@ class Bench:
     """Seconds of the event loop's clock, for durations."""
     tell: Callable[[Event], None]
     ask: Callable[[str], bool]
+    ask_token: Callable[[str], Secret | None] | None = None
+    """Asks somebody for a token, hidden; None where nobody can be asked."""
     timeout_s: float = 30.0
     waivers: frozenset[str] = field(default=frozenset())
     """Rule ids that the user waived by name."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mitherm.device.observation import Observation
-from mitherm.errors import NotSupported, UsageProblem
+from mitherm.errors import NotSupported
 from mitherm.ops.bench import Bench
-from mitherm.ops.images import Chosen, Wish
+from mitherm.ops.images import Chosen, Wish, sendable
 from mitherm.ops.info import brief
 from mitherm.ops.library import Shelf
-from mitherm.ops.plan import GOALS, Assets, Goal, Plan, make_plan, plan_image
+from mitherm.ops.plan import Assets, Plan, make_plan, parse_goal, plan_image
 from mitherm.ops.pursue import Pursuit, pursue
 from mitherm.ops.target import resolve
 from mitherm.ops.transfer import PaceChoice
@@ -21,12 +21,12 @@ async def flash(
 ) -> Pursuit:
     """Put `image` (a file or a library name) on `unit`, with activation or login where the running firmware wants them."""
     shelf = Shelf(bench.stores.library, signs)
-    wanted = shelf.get(image)
+    wanted = sendable(shelf.get(image))
     if wanted.inspection.problem is not None:
         raise wanted.inspection.problem
-    if wanted.inspection.kind != "telink":
+    if wanted.inspection.kind not in ("telink", "zigbee-container"):
         raise NotSupported(
-            f"{wanted.name} is a {wanted.inspection.kind}; `flash` sends plain Telink images",
+            f"{wanted.name} is a {wanted.inspection.kind}; `flash` sends Telink images",
             hint="`mitherm firmware inspect` says what the file is",
         )
     address = await resolve(bench, unit)
@@ -44,14 +44,12 @@ async def bring(
     bench: Bench, unit: str, goal: str, *, images: Sequence[str] = (), fresh: bool = False, pace: PaceChoice = "auto"
 ) -> Pursuit:
     """Bring `unit` to `goal`, from whatever state it is in. Safe to repeat after any interruption."""
-    known: Goal | None = next((one for one in GOALS if one == goal), None)
-    if known is None:
-        raise UsageProblem(f"unknown goal {goal!r}", hint=f"goals: {', '.join(GOALS)}")
+    parse_goal(goal)
     shelf = Shelf(bench.stores.library, images)
     address = await resolve(bench, unit)
 
     def planner(seen: Observation, assets: Assets) -> Plan:
-        return make_plan(known, seen, assets, fresh=fresh)
+        return make_plan(goal, seen, assets, fresh=fresh)
 
     return await pursue(bench, address, "bring", planner, shelf.find, pace)
 
@@ -66,5 +64,5 @@ def report(pursuit: Pursuit) -> dict[str, object]:
         "after": brief(pursuit.after),
         "seconds": pursuit.seconds,
         "changed": pursuit.changed,
-        "rules": [judgement.to_json(False) for judgement in pursuit.rules],
+        "rules": [judgement.to_json() for judgement in pursuit.rules],
     }

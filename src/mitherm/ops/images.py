@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a plan needs: a family for a model, perhaps of one version, perhaps with a signature tail."""
+    """What a plan needs: a family for a model, perhaps of one version, perhaps with a signature tail.
+
+    `version` is that of a KIND: 5.8, 1.0.0_0130, 2.1.1_0159, 2.1.1_0159_B1.6.
+    """
 
     family: str
     model: str | None
@@ -23,6 +26,8 @@ class Wish:
     """Version of the running stock that will check a signature."""
     named_only: bool = False
     """Only an image the user named will do."""
+    genuine: bool = False
+    """Only with the signature of its vendor."""
 
     def with_signature(self, seen: Observation) -> Wish:
         """The same wish for a unit that checks signatures."""
@@ -54,9 +59,20 @@ class Chosen:
         return self.inspection.family or "unknown"
 
     @property
+    def full_version(self) -> str | None:
+        """The version with the build where that is not the common one: 2.1.1_0159_B1.6."""
+        return f"{self.version}_B1.6" if self.inspection.build == "B1.6" else self.version
+
+    @property
     def label(self) -> str:
         """pvvx 5.8"""
-        return f"{self.family} {self.version}" if self.version else self.family
+        return f"{self.family} {self.full_version}" if self.version else self.family
+
+
+def sendable(image: Chosen) -> Chosen:
+    """The image as it goes over the air: out of its container."""
+    inside = image.inspection.kind == "zigbee-container" and image.inspection.payload
+    return replace(image, data=image.inspection.payload) if inside else image
 
 
 def missing(wish: Wish) -> ImageMissing:

@@ -6,7 +6,7 @@ from mitherm.device.identify import cli_family
 from mitherm.device.observation import Observation
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import look
-from mitherm.ops.plan import needs_signature
+from mitherm.ops.signatures import needs_account
 from mitherm.ops.target import resolve
 
 
@@ -58,6 +58,6 @@ def _next(bench: Bench, seen: Observation) -> str | None:
         return None
     if seen.registered is not False and bench.stores.vault.current(seen.address) is not None:
         return "login"
-    if needs_signature(seen) or seen.registered:
+    if needs_account(seen) or seen.registered:
         return "keys-needed"
     return "activate"

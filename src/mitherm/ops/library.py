@@ -92,7 +92,8 @@ def _fits(image: Chosen, wish: Wish) -> bool:
         found.kind == "telink"
         and found.family == wish.family
         and (wish.model is None or found.model in (None, wish.model))
-        and (wish.version is None or found.version == wish.version)
+        and (wish.version is None or image.full_version == wish.version)
+        and (not wish.genuine or found.signed is True)
     )
 
 

@@ -1,7 +1,8 @@
 """Plans: the steps from what was observed to a goal. Pure: the same observation gives the same plan.
 
-Nothing is remembered between two runs. A plan is made from what the unit shows, one step is done, the unit is looked at
-again and the rest is planned anew, so work that was interrupted anywhere is continued by saying the same thing again.
+A plan is made from what the unit shows, one step is done, the unit is looked at again and the rest is planned anew, so work
+that was interrupted anywhere is continued by saying the same thing again. The one thing that is remembered between two runs
+is which build of 2.1.1_0159 a unit seems to run (`ops/memory.py`), because no unit tells it.
 """
 
 from __future__ import annotations
@@ -10,23 +11,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
-from mitherm.device.observation import Observation
-from mitherm.errors import KeysMissing, MithermError, NotSupported
+from mitherm.device.observation import NEW_BOARD, Observation
+from mitherm.errors import ImageMissing, KeysMissing, NotSupported, UsageProblem
+from mitherm.image.recognise import Kind
+from mitherm.ops.capacity import area_for, needs_extended, offers_extended
 from mitherm.ops.images import Chosen, Wish
+from mitherm.ops.signatures import SIGNED_STOCK, needs_account, needs_signature
 
-Goal: TypeAlias = Literal["pvvx", "atc1441", "stock", "mi-home-ready"]
-GOALS: Final[tuple[Goal, ...]] = ("pvvx", "atc1441", "stock", "mi-home-ready")
+GOALS: Final = ("pvvx", "atc1441", "stock", "mi-home-ready")
+"""What `bring` can reach; families may be followed by a version: pvvx-5.8, stock-2.1.1_0159."""
 
 STOCK_FOR_MI_HOME: Final = "1.0.0_0130"
 """Its first boot erases both homes of the record store when 0x78000 is blank (flash-layout.md 3.5, trap 2)."""
-STOCK_NEW_BOARD: Final = "2.1.1_0159_B1.6"
-NEW_BOARD_ID: Final = 14
+STOCK_NEW_BOARD: Final = SIGNED_STOCK + "_B1.6"
 
 GENERATION_2: Final = (
     "stock 2.1.1_0159 accepts no keys made here: add the unit in Mi Home, fetch token and bind key from your account, "
     "and put them into the vault"
 )
 GENERATION_2_HINT: Final = "mitherm keys import FILE   (the output of a key extractor), then repeat this command"
+_START: Final = ("stock", "pvvx", "atc1441")
+_NO_ROAD: Final = {
+    "zbdevice": "Zigbee firmware is changed by its coordinator, with the container of the firmware you want",
+    "phy62x2": "a PHY62x2 chip: no Telink image fits it",
+}
+
+Build: TypeAlias = Literal["c", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +65,27 @@ class EraseRecords:
 
 @dataclass(frozen=True, slots=True)
 class Flash:
-    """Transfer an image and verify that the unit runs it."""
+    """Transfer an image and verify that the unit runs it. `area_kib`: to an area that is cleared first (command 73)."""
 
     image: Chosen
     reason: str
     login: bool = False
+    area_kib: int | None = None
 
     @property
     def name(self) -> str:
         """flash pvvx 5.8"""
         return f"flash {self.image.label}"
+
+    def lines(self) -> list[dict[str, str]]:
+        """The step with what belongs to it."""
+        lines = [{"step": self.name, "reason": self.reason}]
+        if self.area_kib is not None:
+            clear = f"{self.area_kib} KiB above the banks: all stored measurements go, and Mi data may go with them"
+            lines.insert(0, {"step": "clear-area", "reason": clear})
+        if self.login:
+            lines.insert(0, {"step": "login", "reason": "stock firmware takes an update only from a logged-in central"})
+        return [*lines, {"step": "verify", "reason": f"see it advertise again and run {self.image.label}"}]
 
 
 Step: TypeAlias = Activate | SaveRecords | EraseRecords | Flash
@@ -82,13 +103,7 @@ class Plan:
         """The plan as scripts and people read it: one entry per visible step, verification included."""
         lines: list[dict[str, str]] = []
         for step in self.steps:
-            if isinstance(step, Flash) and step.login:
-                lines.append(
-                    {"step": "login", "reason": "stock firmware takes an update only from a logged-in central"}
-                )
-            lines.append({"step": step.name, "reason": step.reason})
-            if isinstance(step, Flash):
-                lines.append({"step": "verify", "reason": f"see it advertise again and run {step.image.label}"})
+            lines += step.lines() if isinstance(step, Flash) else [{"step": step.name, "reason": step.reason}]
         return lines
 
 
@@ -101,6 +116,10 @@ class Assets:
     """Whether the vault holds the records that the unit shows now."""
     may_replace_keys: bool = False
     """H9 was waived: a bound unit may be registered anew."""
+    build: Build | None = None
+    """Build of 2.1.1_0159 by what happened before: c took its image, another one did not."""
+    known_board: str | None = None
+    """Board revision that the unit told at an earlier time."""
     find_image: Callable[[Wish], Chosen] = field(default=lambda wish: _no_image(wish))
 
 
@@ -108,80 +127,150 @@ def _no_image(wish: Wish) -> Chosen:
     raise NotImplementedError(f"no images at hand for {wish}")
 
 
-def make_plan(goal: Goal, seen: Observation, assets: Assets, *, fresh: bool = False) -> Plan:
+def parse_goal(text: str) -> tuple[str, str | None]:
+    """Family (or mi-home-ready) and the version where one was named. Raises UsageProblem."""
+    kind = Kind.parse(text)
+    if text not in GOALS and kind is None:
+        raise UsageProblem(f"unknown goal {text!r}", hint=f"goals: {', '.join(GOALS)}; or a version, such as pvvx-5.8")
+    family, _, version = (text, "", "") if text in GOALS else text.partition("-")
+    return family, version or None
+
+
+def make_plan(goal: str, seen: Observation, assets: Assets, *, fresh: bool = False) -> Plan:
     """The road from `seen` to `goal`.
 
-    Raises KeysMissing, ImageMissing, NotSupported when there is none, with what would open it. `fresh`: with
+    Raises UsageProblem, KeysMissing, ImageMissing, NotSupported when there is none, with what would open it. `fresh`: with
     mi-home-ready, erase a DID that looks genuine too.
     """
-    if seen.family not in ("stock", "pvvx", "atc1441"):
-        raise NotSupported(
-            f"no road from {seen.label} over the air",
-            hint="`mitherm info` shows what was recognised; else use the wire",
-        )
-    if goal == "mi-home-ready":
+    family, version = parse_goal(goal)
+    _check_start(seen)
+    if family == "mi-home-ready":
         return _to_mi_home(seen, assets, fresh)
-    if seen.family == goal:
-        return _update(goal, seen, assets)
-    return Plan(
-        goal, _enter(seen, assets, Wish(goal, seen.identity.model, version=_stock_version(goal, seen)), _why(goal))
-    )
+    if seen.family == family:
+        return _update(goal, version, seen, assets)
+    wish = _stock(seen, assets, version) if family == "stock" else Wish(family, seen.identity.model, version)
+    return Plan(goal, _enter(seen, assets, wish, f"the goal is {goal}"), _what_it_needs(seen, assets))
 
 
 def plan_image(seen: Observation, assets: Assets, image: Chosen) -> Plan:
     """The road to one given image: nothing where it runs already. Raises as `make_plan`."""
-    if seen.family == image.family and image.version is not None and seen.version == image.version:
+    _check_start(seen)
+    if _runs(seen, assets, image):
         return Plan(image.label, notes=(f"{seen.label} runs already",))
-    wish = Wish(image.family, seen.identity.model, version=image.version)
-    return Plan(image.label, _enter(seen, assets, wish, f"you asked for {image.name}"))
+    reason = f"you asked for {image.name}"
+    wish = Wish(image.family, seen.identity.model, image.full_version)
+    if needs_extended(image.inspection, seen) and not offers_extended(seen) and image.inspection.kind != "telink":
+        steps = (
+            *_enter(seen, assets, Wish("pvvx", seen.identity.model), "only pvvx 4.6 or newer has the extended update"),
+            SaveRecords("the extended update may erase the Mi records: they go to the vault first"),
+            _extended(image, reason, seen),
+        )
+        return Plan(image.label, steps, _what_it_needs(seen, assets))
+    return Plan(image.label, _enter(seen, assets, wish, reason, as_it_is=True), _what_it_needs(seen, assets))
 
 
-def _why(goal: str) -> str:
-    return f"the goal is {goal}"
+def _check_start(seen: Observation) -> None:
+    if seen.family not in _START:
+        raise NotSupported(
+            f"no road over the air from {seen.label}; use the wire",
+            hint=_NO_ROAD.get(seen.family, "`mitherm info` shows what was recognised"),
+        )
 
 
-def _stock_version(goal: str, seen: Observation) -> str | None:
-    if goal != "stock":
-        return None
-    return STOCK_NEW_BOARD if seen.hardware_id == NEW_BOARD_ID else STOCK_FOR_MI_HOME
+def _runs(seen: Observation, assets: Assets, image: Chosen) -> bool:
+    if seen.family != image.family or image.version is None or seen.version != image.version:
+        return False
+    return not needs_signature(seen) or (assets.build == "c" and image.inspection.build == "c")
 
 
-def _update(goal: str, seen: Observation, assets: Assets) -> Plan:
-    """The family is right already: work only where an image was named and differs."""
-    wish = Wish(goal, seen.identity.model, named_only=True)
+def _what_it_needs(seen: Observation, assets: Assets) -> tuple[str, ...]:
+    """Said at once, before anything else (N1)."""
+    if not needs_signature(seen):
+        return ()
+    keys = "the vault has one" if assets.has_token else "the vault has none yet"
+    return (
+        f"stock {seen.version or '2.1.1_0159'} takes an update only after a login with the token from the owner's account "
+        f"({keys}), and only images with a signature tail",
+    )
+
+
+def _stock(seen: Observation, assets: Assets, version: str | None) -> Wish:
+    board = seen.board or assets.known_board
+    default = STOCK_NEW_BOARD if board == NEW_BOARD else STOCK_FOR_MI_HOME
+    return Wish("stock", seen.identity.model, version or default)
+
+
+def _update(goal: str, version: str | None, seen: Observation, assets: Assets) -> Plan:
+    """The family is right already: work only where a version or an image was named and differs."""
+    family = seen.family
+    wish = Wish(family, seen.identity.model, version, named_only=version is None)
+    if version is not None and seen.version == version.removesuffix("_B1.6"):
+        return Plan(goal)
     try:
         image = assets.find_image(wish)
-    except MithermError:
+    except ImageMissing:
+        if version is not None:
+            raise
         return Plan(goal)
-    if image.version == seen.version or image.version is None:
+    if image.version is None or _runs(seen, assets, image):
         return Plan(goal)
-    return Plan(goal, _enter(seen, assets, wish, f"{seen.label} runs, {image.label} was asked for"))
+    reason = f"{seen.label} runs, {image.label} was asked for"
+    return Plan(goal, _enter(seen, assets, wish, reason), _what_it_needs(seen, assets))
 
 
-def _enter(seen: Observation, assets: Assets, wish: Wish, reason: str) -> tuple[Step, ...]:
-    """The steps that put an image of `wish` on the unit as it is now."""
-    signed = seen.family == "stock" and needs_signature(seen)
-    image = assets.find_image(wish.with_signature(seen) if signed and wish.family != "stock" else wish)
-    if seen.family == "stock":
-        return (*_access(seen, assets), Flash(image, reason, login=True))
-    return (*_save(seen, assets), Flash(image, reason))
+# --- one change of firmware -------------------------------------------------------------------------------------------
 
 
-def needs_signature(seen: Observation) -> bool:
-    """Whether the running stock checks signatures (2.1.1_0159 and later)."""
-    return seen.mi_generation == 2 or needs_signature_version(seen.version or "")
+def _enter(seen: Observation, assets: Assets, wish: Wish, reason: str, *, as_it_is: bool = False) -> tuple[Step, ...]:
+    """The steps that put an image of `wish` on the unit as it is now. `as_it_is`: with no detour over other firmware."""
+    if seen.family != "stock":
+        image = assets.find_image(wish)
+        if needs_extended(image.inspection, seen) and offers_extended(seen):
+            return (*_save(seen, assets), _extended(image, reason, seen))
+        return (*_save(seen, assets), Flash(image, reason))
+    access = _access(seen, assets)
+    if not needs_signature(seen):
+        return (*access, Flash(assets.find_image(wish), reason, login=True))
+    if wish.family == "stock":
+        return (*access, *_stock_over_signed(seen, assets, wish, reason, as_it_is))
+    image = assets.find_image(wish.with_signature(seen))
+    return (*access, *_genuine_first(seen, assets), Flash(image, reason, login=True))
 
 
-def needs_signature_version(version: str) -> bool:
-    """Whether stock of this version checks signatures."""
-    return version.startswith("2.")
+def _stock_over_signed(seen: Observation, assets: Assets, wish: Wish, reason: str, as_it_is: bool) -> tuple[Step, ...]:
+    """Signed stock goes straight, unsigned stock only by way of custom firmware."""
+    image = assets.find_image(wish)
+    if as_it_is or image.inspection.signed:
+        return (Flash(image, reason, login=True),)
+    custom = assets.find_image(Wish("pvvx", seen.identity.model).with_signature(seen))
+    return (
+        *_genuine_first(seen, assets),
+        Flash(custom, f"{seen.label} takes no unsigned stock; pvvx takes any", login=True),
+        SaveRecords("nothing may be lost: the Mi records go to the vault before anything changes"),
+        Flash(image, reason),
+    )
+
+
+def _extended(image: Chosen, reason: str, seen: Observation) -> Flash:
+    return Flash(image, reason, area_kib=area_for(image.inspection, seen))
+
+
+def _genuine_first(seen: Observation, assets: Assets) -> tuple[Step, ...]:
+    """Where another build than c seems to run: the genuine signed image, if it is at hand (telink-ota.md 10)."""
+    if assets.build == "c" or (assets.build is None and seen.build_hint is None):
+        return ()
+    try:
+        image = assets.find_image(Wish("stock", seen.identity.model, SIGNED_STOCK, genuine=True))
+    except ImageMissing:
+        return ()
+    return (Flash(image, "every build accepts it, and it makes the build known", login=True),)
 
 
 def _access(seen: Observation, assets: Assets) -> tuple[Step, ...]:
     """What opens the OTA gate of stock firmware: nothing where the vault has keys, else an activation."""
     if assets.has_token and seen.registered is not False:
         return ()
-    if needs_signature(seen):
+    if needs_account(seen):
         if seen.registered is False:
             raise KeysMissing(f"the unit is not bound, and {GENERATION_2}", hint=GENERATION_2_HINT)
         raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)
@@ -200,35 +289,35 @@ def _save(seen: Observation, assets: Assets) -> tuple[Step, ...]:
     return ()
 
 
+# --- Mi Home ----------------------------------------------------------------------------------------------------------
+
+
 def _to_mi_home(seen: Observation, assets: Assets, fresh: bool) -> Plan:
     goal = "mi-home-ready"
     if seen.family == "stock":
         if not (seen.invented_did or (fresh and seen.did is not None)):
             return Plan(goal, notes=(_ready_note(seen),))
-        cause = (
-            f"the DID {seen.did} was made up by a flasher and the cloud refuses it: that is error -29"
-            if seen.invented_did
-            else "you asked for a fresh identity"
-        )
-        steps = _enter(
-            seen,
-            replace(assets, may_replace_keys=True),
-            Wish("pvvx", seen.identity.model),
-            f"{cause}; only custom firmware can erase it",
-        )
-        return Plan(
-            goal,
-            (
-                *(_knowingly(step) for step in steps),
-                SaveRecords("the Mi records go to the vault first"),
-                EraseRecords("without a DID record the cloud issues a new one"),
-                _back(seen, assets),
-            ),
-        )
+        return Plan(goal, _cure(seen, assets), _what_it_needs(seen, assets))
     steps = _save(seen, assets)
     if seen.records is not None and not seen.records.empty:
         steps = (*steps, EraseRecords("without a DID record the cloud issues a new one"))
     return Plan(goal, (*steps, _back(seen, assets)))
+
+
+def _cure(seen: Observation, assets: Assets) -> tuple[Step, ...]:
+    cause = (
+        f"the DID {seen.did} was made up by a flasher and the cloud refuses it: that is error -29"
+        if seen.invented_did
+        else "you asked for a fresh identity"
+    )
+    wish = Wish("pvvx", seen.identity.model)
+    steps = _enter(seen, replace(assets, may_replace_keys=True), wish, f"{cause}; only custom firmware can erase it")
+    return (
+        *(_knowingly(step) for step in steps),
+        SaveRecords("the Mi records go to the vault first"),
+        EraseRecords("without a DID record the cloud issues a new one"),
+        _back(seen, assets),
+    )
 
 
 def _knowingly(step: Step) -> Step:
@@ -238,9 +327,7 @@ def _knowingly(step: Step) -> Step:
 
 
 def _back(seen: Observation, assets: Assets) -> Flash:
-    version = STOCK_NEW_BOARD if seen.hardware_id == NEW_BOARD_ID else STOCK_FOR_MI_HOME
-    image = assets.find_image(Wish("stock", seen.identity.model, version=version))
-    return Flash(image, "Mi Home speaks only to stock firmware")
+    return Flash(assets.find_image(_stock(seen, assets, None)), "Mi Home speaks only to stock firmware")
 
 
 def _ready_note(seen: Observation) -> str:

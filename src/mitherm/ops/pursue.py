@@ -6,18 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mitherm.device.identify import Identity, known_family
+from mitherm.device.identify import known_family
 from mitherm.device.observation import Observation
-from mitherm.errors import AnswerNeeded, MithermError, NotVerified
+from mitherm.errors import AnswerNeeded, GuardRefused, KeysMissing, NotVerified
 from mitherm.model.address import Address
 from mitherm.ops.activate import register_unit
 from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, Judgement, enforce
-from mitherm.ops.look import look
+from mitherm.ops.login import login_with_token
+from mitherm.ops.look import Look, look
+from mitherm.ops.memory import NOT_ACCEPTED, VERIFIED, remembered_build
 from mitherm.ops.plan import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
 from mitherm.ops.records import erase_records, records_saved, save_records
-from mitherm.ops.transfer import PaceChoice, transfer
+from mitherm.ops.signatures import needs_signature
+from mitherm.ops.target import find
+from mitherm.ops.transfer import Job, PaceChoice, transfer
 from mitherm.protocol.events import Notice, StepStarted
+from mitherm.store.inventory import KnownUnit
 from mitherm.store.journal import Entry
 
 Planner = Callable[[Observation, Assets], Plan]
@@ -52,121 +57,206 @@ async def pursue(
     """Do what `planner` says until it says nothing more. Raises whatever a step raises; the journal knows how far it got."""
     start = bench.clock()
     with bench.stores.journal.operation(name, address, bench.wall, waivers=sorted(bench.waivers)) as entry:
-        seen = (await look(bench, address)).seen
-        plan = planner(seen, _assets(bench, address, seen, find_image))
-        pursuit = Pursuit(plan, seen, seen)
-        _show(bench, plan)
-        if plan.steps:
-            pursuit.rules = _guard_all(bench, address, seen, plan)
-            if bench.dry_run:
-                pursuit.outcome = "dry-run"
-                return pursuit
-            _agree(bench, address, plan)
-            pursuit.after = await _work(bench, address, planner, find_image, seen, plan, pace, entry)
-            pursuit.outcome = "verified"
+        known = bench.stores.inventory.get(address)
+        road = _Road(bench, address, planner, find_image, pace, entry, known)
+        pursuit = await road.travel()
         entry.outcome(pursuit.outcome)
         pursuit.seconds = round(bench.clock() - start, 3)
         return pursuit
 
 
-def _assets(bench: Bench, address: Address, seen: Observation, find_image: Callable[..., Any]) -> Assets:
-    return Assets(
-        has_token=any(one.keys.token is not None for one in bench.stores.vault.generations(address)),
-        records_saved=records_saved(bench, address, seen),
-        may_replace_keys="H9" in bench.waivers,
-        find_image=find_image,
-    )
+@dataclass(slots=True)
+class _Expected:
+    """The unit as a later step of the plan will meet it."""
+
+    seen: Observation
+    records_saved: bool
+    has_keys: bool
+
+    def after(self, step: Step) -> _Expected:
+        """The unit as it should be after `step`."""
+        match step:
+            case Activate():
+                return _Expected(replace(self.seen, registered=True), self.records_saved, has_keys=True)
+            case SaveRecords():
+                return _Expected(self.seen, records_saved=True, has_keys=self.has_keys)
+            case EraseRecords():
+                return self
+            case Flash():
+                return _Expected(_flashed(self.seen, step), records_saved=False, has_keys=self.has_keys)
 
 
-def _show(bench: Bench, plan: Plan) -> None:
-    for note in plan.notes:
-        bench.tell(Notice("info", note))
-    for number, line in enumerate(plan.lines(), 1):
-        bench.tell(Notice("info", f"{number}. {line['step']}: {line['reason']}"))
+def _flashed(seen: Observation, step: Flash) -> Observation:
+    image = step.image
+    identity = replace(seen.identity, family=known_family(image.family), version=image.version)
+    return replace(seen, identity=identity, mi_generation=None, records=None)
 
 
-def _agree(bench: Bench, address: Address, plan: Plan) -> None:
-    steps = ", ".join(line["step"] for line in plan.lines())
-    if not bench.ask(f"{address}: do this now? ({steps})"):
-        raise AnswerNeeded("nothing was done", hint="answer yes, or give --yes")
+@dataclass(slots=True)
+class _Road:
+    """One operation on one unit."""
 
+    bench: Bench
+    address: Address
+    planner: Planner
+    find_image: Callable[..., Any]
+    pace: PaceChoice
+    entry: Entry
+    known: KnownUnit | None
+    """What the inventory knew before this operation."""
+    detoured: bool = False
 
-def _guard_all(bench: Bench, address: Address, seen: Observation, plan: Plan) -> list[Judgement]:
-    """Judge every step of the plan before the first one is done, each against the unit as that step will meet it."""
-    bench.stores.vault.check_writable(address)
-    judgements: list[Judgement] = []
-    expected = seen
-    for step in plan.steps:
-        judgements += enforce(RULES, _case(bench, address, expected, step, plan.goal, foreseen=True), bench.waivers)
-        expected = _foresee(expected, step)
-    return judgements
+    async def travel(self) -> Pursuit:
+        """Everything from the first look on."""
+        found = await look(self.bench, self.address)
+        seen = found.seen
+        plan = await self._first_plan(seen)
+        pursuit = Pursuit(plan, seen, seen)
+        self._show(plan)
+        if plan.steps:
+            pursuit.rules = self._guard_all(seen, plan)
+            if self.bench.dry_run:
+                pursuit.outcome = "dry-run"
+                return pursuit
+            self._agree(plan)
+            pursuit.after = await self._work(found, plan)
+            pursuit.outcome = "verified"
+        return pursuit
 
+    # --- planning -----------------------------------------------------------------------------------------------------
 
-def _case(bench: Bench, address: Address, seen: Observation, step: Step, goal: str, *, foreseen: bool) -> Case:
-    action = {Activate: "activate", EraseRecords: "erase"}.get(type(step), "flash")
-    return Case(
-        action=action,  # type: ignore[arg-type]
-        chosen=address,
-        seen=seen,
-        image=step.image if isinstance(step, Flash) else None,
-        records_saved=foreseen or records_saved(bench, address, seen),
-        has_keys=bench.stores.vault.current(address) is not None,
-        synthetic_allowed=bench.allow_synthetic,
-        goal=goal,
-    )
+    def _plan(self, seen: Observation) -> Plan:
+        return self.planner(seen, self._assets(seen))
 
+    async def _first_plan(self, seen: Observation) -> Plan:
+        """The plan; where only the owner's token is missing and somebody can be asked, it is asked for, once."""
+        try:
+            return self._plan(seen)
+        except KeysMissing as missing:
+            if seen.family != "stock" or seen.registered is False or self.bench.ask_token is None:
+                raise
+            self.bench.note(missing.message)
+            token = self.bench.ask_token(f"token of {self.address} (24 hex digits)")
+            if token is None:
+                raise
+            await login_with_token(self.bench, self.address, token)
+            return self._plan(replace(seen, registered=True))
 
-def _foresee(seen: Observation, step: Step) -> Observation:
-    """The unit as it should be after `step`: what later guards are judged against in advance."""
-    if isinstance(step, Activate):
-        return replace(seen, registered=True)
-    if isinstance(step, Flash):
-        identity = Identity(
-            known_family(step.image.family), step.image.version, seen.identity.model, seen.identity.hardware
+    def _assets(self, seen: Observation) -> Assets:
+        vault = self.bench.stores.vault
+        return Assets(
+            has_token=any(one.keys.token is not None for one in vault.generations(self.address)),
+            records_saved=records_saved(self.bench, self.address, seen),
+            may_replace_keys="H9" in self.bench.waivers,
+            build=remembered_build(self.bench.stores.journal, self.address),
+            known_board=self.known.hardware if self.known else None,
+            find_image=self.find_image,
         )
-        return replace(seen, identity=identity, mi_generation=None)
-    return seen
 
+    def _show(self, plan: Plan) -> None:
+        for note in plan.notes:
+            self.bench.tell(Notice("info", note))
+        for number, line in enumerate(plan.lines(), 1):
+            self.bench.tell(Notice("info", f"{number}. {line['step']}: {line['reason']}"))
 
-async def _work(
-    bench: Bench,
-    address: Address,
-    planner: Planner,
-    find_image: Callable[..., Any],
-    seen: Observation,
-    plan: Plan,
-    pace: PaceChoice,
-    entry: Entry,
-) -> Observation:
-    for _ in range(MOST_STEPS):
-        if not plan.steps:
-            return seen
-        step = plan.steps[0]
-        entry.step(step.name)
-        enforce(RULES, _case(bench, address, seen, step, plan.goal, foreseen=False), bench.waivers) if isinstance(
-            step, Flash
-        ) else None
-        await _do(bench, address, seen, step, plan.goal, pace)
-        seen = (await look(bench, address)).seen
-        plan = planner(seen, _assets(bench, address, seen, find_image))
-    raise NotVerified(f"{address} does not get nearer to the goal", hint="look at it with `mitherm info`")
+    def _agree(self, plan: Plan) -> None:
+        steps = ", ".join(line["step"] for line in plan.lines())
+        if not self.bench.ask(f"{self.address}: do this now? ({steps})"):
+            raise AnswerNeeded("nothing was done", hint="answer yes, or give --yes")
 
+    # --- guarding -----------------------------------------------------------------------------------------------------
 
-async def _do(bench: Bench, address: Address, seen: Observation, step: Step, goal: str, pace: PaceChoice) -> None:
-    bench.tell(StepStarted(step.name, step.reason))
-    match step:
-        case Activate():
-            found = await look(bench, address)
-            await register_unit(bench, address, found.sighting, found.seen, goal=goal)
-        case SaveRecords():
-            await save_records(bench, address)
-        case EraseRecords():
-            await erase_records(bench, address)
-        case Flash(image, _, login):
-            await transfer(bench, address, image, seen, login=login, pace=pace)
+    def _guard_all(self, seen: Observation, plan: Plan) -> list[Judgement]:
+        """Judge every step before the first one is done, each against the unit as that step will meet it."""
+        self.bench.stores.vault.check_writable(self.address)
+        judgements: list[Judgement] = []
+        expected = self._now(seen)
+        for step in plan.steps:
+            judgements += self._guard(expected, step, plan)
+            expected = expected.after(step)
+        for judgement in judgements:
+            if judgement.waived and judgement.verdict.message:
+                self.bench.warn(f"waived: {judgement.verdict.message} ({judgement.rule.id})")
+        return judgements
 
+    def _now(self, seen: Observation) -> _Expected:
+        has_keys = self.bench.stores.vault.current(self.address) is not None
+        readable = seen.records is not None and seen.records.keys is not None
+        return _Expected(seen, records_saved(self.bench, self.address, seen), has_keys or readable)
 
-def with_plan(error: MithermError, plan: Plan) -> MithermError:
-    """The same error with the plan in its result."""
-    error.result = {**(error.result or {}), "plan": plan.lines()}
-    return error
+    def _guard(self, expected: _Expected, step: Step, plan: Plan) -> list[Judgement]:
+        if isinstance(step, SaveRecords):
+            return []
+        image = step.image if isinstance(step, Flash) else None
+        case = Case(
+            action="activate" if isinstance(step, Activate) else "erase" if isinstance(step, EraseRecords) else "flash",
+            chosen=self.address,
+            seen=expected.seen,
+            image=image,
+            extended=isinstance(step, Flash) and step.area_kib is not None,
+            goal=plan.goal,
+            records_saved=expected.records_saved,
+            has_keys=expected.has_keys,
+            refused_before=remembered_build(self.bench.stores.journal, self.address) == "other"
+            and not any(isinstance(other, Flash) and other.image.inspection.signed for other in plan.steps),
+            known_board=self.known.hardware if self.known else None,
+            known_version=self.known.version if self.known and self.known.family == "stock" else None,
+            synthetic_allowed=self.bench.allow_synthetic,
+        )
+        return enforce(RULES, case, self.bench.waivers)
+
+    # --- doing --------------------------------------------------------------------------------------------------------
+
+    async def _work(self, found: Look, plan: Plan) -> Observation:
+        seen, begun = found.seen, False
+        for _ in range(MOST_STEPS):
+            if not plan.steps:
+                return seen
+            step = plan.steps[0]
+            try:
+                self._guard(self._now(seen), step, plan)
+            except GuardRefused as refusal:
+                refusal.device = "changed" if begun else "unchanged"
+                raise
+            self.entry.step(step.name)
+            begun = True
+            try:
+                seen = await self._do(step, seen, plan.goal)
+            except NotVerified as problem:
+                plan = self._longer_road(problem, seen, step)
+                continue
+            self.entry.step(VERIFIED + step.name)
+            plan = self._plan(seen)
+        raise NotVerified(f"{self.address} does not get nearer to the goal", hint="look at it with `mitherm info`")
+
+    async def _do(self, step: Step, seen: Observation, goal: str) -> Observation:
+        """One step; returns the unit as it is then, looked at only where the step changed what is not known."""
+        bench, address = self.bench, self.address
+        bench.tell(StepStarted(step.name, step.reason))
+        match step:
+            case Activate():
+                sighting = await find(bench, address)
+                generation = await register_unit(bench, address, sighting, seen, goal=goal)
+                return replace(seen, registered=True, did=generation.keys.did)
+            case SaveRecords():
+                await save_records(bench, address, seen=seen)
+                return seen
+            case EraseRecords():
+                return await erase_records(bench, address, seen)
+            case Flash():
+                return await transfer(bench, Job(address, step, seen), self.pace)
+
+    def _longer_road(self, problem: NotVerified, seen: Observation, step: Step) -> Plan:
+        """Where a signature check refused the image: by way of the genuine one, once, if that is at hand."""
+        if (problem.result or {}).get("found") != "old-firmware":
+            raise problem
+        self.entry.step(NOT_ACCEPTED + step.name)
+        plan = self._plan(seen)
+        if self.detoured or not needs_signature(seen) or not plan.steps or plan.steps[0].name == step.name:
+            raise problem
+        self.detoured = True
+        self.bench.warn(problem.message)
+        self._show(plan)
+        self._guard_all(seen, plan)
+        self._agree(plan)
+        return plan

@@ -66,14 +66,20 @@ def records_saved(bench: Bench, address: Address, seen: Observation) -> bool:
     )
 
 
-async def save_records(bench: Bench, address: Address, *, raw: bool = False) -> UnitBackup:
-    """Read all Mi records, put them into the vault as a backup and as key generations. `raw`: copy the sectors too."""
+async def save_records(
+    bench: Bench, address: Address, *, raw: bool = False, seen: Observation | None = None
+) -> UnitBackup:
+    """Read all Mi records, put them into the vault as a backup and as key generations.
+
+    `raw`: copy the sectors too. `seen`: the unit as it was just looked at, if it was.
+    """
     bench.stores.vault.check_writable(address)
-    found = await look(bench, address)
-    async with Link(bench.radio, found.sighting) as link:
-        replies = await _settings(link, found.seen)
+    if seen is None:
+        seen = (await look(bench, address)).seen
+    async with Link(bench.radio, await find(bench, address)) as link:
+        replies = await _settings(link, seen)
         sectors = await _sectors(bench, link) if raw else {}
-    backup = backup_of(address, found.seen, sectors, replies)
+    backup = backup_of(address, seen, sectors, replies)
     vault = bench.stores.vault
     vault.backup(backup, bench.wall())
     if BEACON_KEY in replies:
@@ -117,8 +123,8 @@ async def erase_records(bench: Bench, address: Address, seen: Observation | None
     after = (await look(bench, address)).seen
     if after.records is None or not after.records.empty:
         raise NotVerified("the Mi records are still there after the erase command", hint="repeat the command")
-    if found.seen.records is not None and found.seen.records.current is not None:
-        gone = bench.stores.vault.find(address, found.seen.records.current)
+    if seen.records is not None and seen.records.current is not None:
+        gone = bench.stores.vault.find(address, seen.records.current)
         if gone is not None:
             bench.stores.vault.supersede(gone, bench.wall())
     bench.tell(StepDone("erase-mi-records", "DID and keys are gone from the unit"))

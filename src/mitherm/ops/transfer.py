@@ -8,114 +8,218 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from mitherm.device.observation import Observation
-from mitherm.errors import DeviceNotFound, KeyProblem, LinkError, MithermError, NotVerified, TransferFailed
+from mitherm.device.observation import NEW_BOARD, Observation
+from mitherm.errors import (
+    DeviceNotFound,
+    KeyProblem,
+    LinkError,
+    MithermError,
+    NotSupported,
+    NotVerified,
+    PeerMisbehaved,
+    TransferFailed,
+)
 from mitherm.model.address import Address
 from mitherm.ops.bench import Bench
 from mitherm.ops.images import Chosen
 from mitherm.ops.login import logged_in
 from mitherm.ops.look import look
+from mitherm.ops.plan import Flash
+from mitherm.ops.signatures import FOUR_STEPS, needs_signature
 from mitherm.ops.target import find
 from mitherm.protocol.events import Notice, StepDone, StepStarted
+from mitherm.protocol.extended_ota import clear_area
 from mitherm.protocol.ota_client import Pace, send_image
+from mitherm.protocol.telink_ota import BANK_SIZE
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
 
 PaceChoice: TypeAlias = Literal["auto", "fast", "safe"]
-GIVE_UP_S: Final = 18.0
-"""Longest inactivity limit (pvvx, 16 s) and a little: after it a broken transfer has left nothing behind."""
+PACES: Final = {"auto": (Pace.FAST, Pace.SAFE), "fast": (Pace.FAST,), "safe": (Pace.SAFE,)}
+GIVE_UP_S: Final = {"stock": 7.5, "atc1441": 7.0}
+"""The inactivity limit of the running firmware and a little: after it a broken transfer has left nothing behind."""
+GIVE_UP_LONGEST_S: Final = 18.0
+"""The same for pvvx, and for what is not known."""
 REAPPEAR_S: Final = 60.0
 """How long a unit may take to advertise again: it clears the idle bank first, and a signature check takes seconds."""
 LOOK_AGAIN: Final = 3
 
+Found: TypeAlias = Literal["old-firmware", "other-firmware", "dark", "unreadable"]
+
 
 @dataclass(frozen=True, slots=True)
-class Transferred:
-    """What the unit shows after the transfer."""
+class Job:
+    """One transfer: what, to which unit, and how that was before."""
 
-    seen: Observation
+    address: Address
+    step: Flash
+    before: Observation
+
+    @property
+    def image(self) -> Chosen:
+        """What is sent."""
+        return self.step.image
+
+    @property
+    def distinguishable(self) -> bool:
+        """Whether old and new firmware can be told apart afterwards."""
+        return (self.before.family, self.before.version) != (self.image.family, self.image.version)
+
+    def runs_on(self, seen: Observation) -> bool:
+        """Whether the unit runs the image, as far as can be told."""
+        return seen.family == self.image.family and self.image.version in (None, seen.version)
+
+    def unchanged(self, seen: Observation) -> bool:
+        """Whether the old firmware runs."""
+        return (seen.family, seen.version) == (self.before.family, self.before.version)
 
 
-async def transfer(
-    bench: Bench, address: Address, image: Chosen, before: Observation, *, login: bool, pace: PaceChoice = "auto"
-) -> Observation:
-    """Send `image`, wait for the restart, verify. Returns the unit as it is now; raises TransferFailed, NotVerified.
+async def transfer(bench: Bench, job: Job, pace: PaceChoice = "auto") -> Observation:
+    """Send the image, wait for the restart, verify. Returns the unit as it is now; raises TransferFailed, NotVerified.
 
-    `auto` begins fast; when that breaks it waits until the unit has given up and repeats at the safe pace, once.
+    `auto` begins fast. When that breaks, or its end is lost, it waits until the unit has given up, looks, and repeats at
+    the safe pace, once, with a login of its own. A refused signature is not repeated.
     """
-    paces = {"auto": (Pace.FAST, Pace.SAFE), "fast": (Pace.FAST,), "safe": (Pace.SAFE,)}[pace]
-    for number, chosen in enumerate(paces):
-        try:
-            await _send(bench, address, image, login=login, pace=chosen)
-            break
-        except LinkError as problem:
-            if number == len(paces) - 1:
-                raise TransferFailed(
-                    f"the transfer broke off: {problem.message}",
-                    hint="An interrupted transfer is harmless: the old firmware goes on. Move closer, use a fresh cell, repeat.",
-                    device="unchanged",
-                ) from problem
-            bench.tell(Notice("warning", f"the transfer broke off ({problem.message}); again at the safe pace", None))
-            await asyncio.sleep(GIVE_UP_S)
-    return await _verify(bench, address, image, before)
+    first, *others = PACES[pace]
+    problem = await _attempt(bench, job, first)
+    if problem is None:
+        after = await _see_again(bench, job)
+        if job.runs_on(after):
+            return _verified(bench, job, after)
+        if not others or not job.unchanged(after) or needs_signature(job.before):
+            raise _not_verified(job, after)
+        problem = TransferFailed("the old firmware is back: the end of the transfer was lost")
+    for slower in others:
+        bench.tell(Notice("warning", f"{problem.message}; again at the safe pace"))
+        return await _again(bench, job, slower)
+    raise _broken(problem)
 
 
-async def _send(bench: Bench, address: Address, image: Chosen, *, login: bool, pace: Pace) -> None:
-    async with _link(bench, address, login) as link:
-        await run(send_image(image.data, pace, stock=login), link, on_event=bench.tell)
-    bench.tell(StepDone("transfer", f"{len(image.data)} bytes are across, the unit restarts"))
+async def _again(bench: Bench, job: Job, pace: Pace) -> Observation:
+    """Once more. Perhaps the last packet arrived and only its echo was lost: then nothing is left to do."""
+    await asyncio.sleep(GIVE_UP_S.get(job.before.family, GIVE_UP_LONGEST_S))
+    now = await _see_again(bench, job)
+    if job.distinguishable and job.runs_on(now):
+        return _verified(bench, job, now)
+    if not job.unchanged(now):
+        raise _not_verified(job, now)
+    problem = await _attempt(bench, job, pace)
+    if problem is not None:
+        raise _broken(problem)
+    after = await _see_again(bench, job)
+    if not job.runs_on(after):
+        raise _not_verified(job, after)
+    return _verified(bench, job, after)
+
+
+async def _attempt(bench: Bench, job: Job, pace: Pace) -> MithermError | None:
+    """None once everything is across and the unit restarts; else why not."""
+    try:
+        async with _link(bench, job) as link:
+            limit = await _clear(bench, job, link)
+            sending = send_image(job.image.data, pace, stock=job.step.login, limit=limit)
+            await run(sending, link, on_event=bench.tell)
+    except (LinkError, TransferFailed) as problem:
+        return problem
+    bench.tell(StepDone("transfer", f"{len(job.image.data)} bytes are across, the unit restarts"))
+    return None
+
+
+async def _clear(bench: Bench, job: Job, link: Link) -> int:
+    """Bytes there is room for."""
+    if job.step.area_kib is None:
+        return max(BANK_SIZE, job.image.inspection.padded_length)
+    try:
+        return await run(clear_area(job.step.area_kib), link, on_event=bench.tell)
+    except PeerMisbehaved as refusal:
+        raise NotSupported(
+            refusal.message, hint="nothing was written; update pvvx to the newest version first"
+        ) from refusal
+
+
+def _broken(problem: MithermError) -> TransferFailed:
+    return TransferFailed(
+        f"the transfer broke off: {problem.message}",
+        hint="An interrupted transfer is harmless: the old firmware goes on. Move closer, use a fresh cell, repeat.",
+        device=problem.device,
+    )
 
 
 @asynccontextmanager
-async def _link(bench: Bench, address: Address, login: bool) -> AsyncIterator[Link]:
-    if login:
-        async with logged_in(bench, address) as (link, _):
+async def _link(bench: Bench, job: Job) -> AsyncIterator[Link]:
+    if job.step.login:
+        async with logged_in(bench, job.address) as (link, _):
             yield link
     else:
-        async with Link(bench.radio, await find(bench, address)) as link:
+        async with Link(bench.radio, await find(bench, job.address)) as link:
             yield link
 
 
-async def _verify(bench: Bench, address: Address, image: Chosen, before: Observation) -> Observation:
-    bench.tell(StepStarted("verify", f"wait until {address} advertises again"))
-    after = await _see_again(bench, address, image)
-    if after.family == image.family and image.version in (None, after.version):
-        bench.tell(StepDone("verify", f"{address} runs {after.label}"))
-        return after
-    if (after.family, after.version) == (before.family, before.version):
-        raise NotVerified(
-            f"the old firmware is back: {after.label}",
-            hint=_refused_hint(before),
-            result={"outcome": "transferred"},
-        )
-    raise NotVerified(f"the unit runs {after.label}, not {image.label}", result={"outcome": "transferred"})
+# --- afterwards -------------------------------------------------------------------------------------------------------
 
 
-def _refused_hint(before: Observation) -> str:
-    if before.mi_generation == 2:
-        return (
-            "this stock checks signatures and did not accept the image. The unit is unharmed. Builds of 2.1.1_0159 differ: "
-            "flash the genuine signed 2.1.1_0159 first, then repeat"
-        )
-    return "the unit did not accept the image, or lost its last packet. It is unharmed: repeat, closer and with a fresh cell"
-
-
-async def _see_again(bench: Bench, address: Address, image: Chosen) -> Observation:
+async def _see_again(bench: Bench, job: Job) -> Observation:
+    """The unit after its restart. A link that still belongs to the time before, or a stale table, is tried again."""
+    bench.tell(StepStarted("verify", f"wait until {job.address} advertises again"))
     problem: MithermError | None = None
     for _ in range(LOOK_AGAIN):
         try:
-            return (await look(bench, address, timeout_s=REAPPEAR_S)).seen
+            return (await look(bench, job.address, timeout_s=REAPPEAR_S, ask_bound=not job.step.login)).seen
         except DeviceNotFound as gone:
-            raise NotVerified(
-                f"transferred, but {address} has not advertised for {REAPPEAR_S:.0f} s",
-                hint="take the cell out for a minute and put it in again; if it stays dark, only the wire helps. "
-                f"Whether {image.label} fits this board: `mitherm firmware inspect`",
-                result={"outcome": "transferred"},
-            ) from gone
+            raise _gone(job) from gone
         except (LinkError, KeyProblem) as trouble:
             problem = trouble
-    raise NotVerified(
-        f"transferred, and {address} advertises, but it cannot be read: {problem.message if problem else 'no answer'}",
-        hint="look again later with `mitherm info`",
-        result={"outcome": "transferred"},
+    raise _failed(
+        f"transferred, and {job.address} advertises, but it cannot be read: {problem.message if problem else 'no answer'}",
+        "look again later with `mitherm info`",
+        "unreadable",
     ) from problem
+
+
+def _verified(bench: Bench, job: Job, after: Observation) -> Observation:
+    bench.tell(StepDone("verify", f"{job.address} runs {after.label}"))
+    if after.board in (None, NEW_BOARD):
+        bench.note(
+            "if the display is dark or garbled, the unit is not dead: another version fits its board, flash that"
+        )
+    return after
+
+
+def _not_verified(job: Job, after: Observation) -> NotVerified:
+    if not job.unchanged(after):
+        return _failed(f"the unit runs {after.label}, not {job.image.label}", "say the same again", "other-firmware")
+    if needs_signature(job.before):
+        return _failed(
+            f"the signature check of {after.label} refused the image: the old firmware is back, unharmed",
+            FOUR_STEPS,
+            "old-firmware",
+        )
+    return _failed(
+        f"the old firmware is back: {after.label}",
+        "the unit did not accept the image, or lost its last packet. It is unharmed: repeat, closer and with a fresh cell",
+        "old-firmware",
+    )
+
+
+def _gone(job: Job) -> NotVerified:
+    """Everything was sent and the unit is silent: the likeliest causes first (product-needs.md F5)."""
+    if job.image.family == "zigbee":
+        return _failed(
+            f"transferred; {job.image.label} does not speak Bluetooth, so it cannot be seen from here",
+            "let your Zigbee coordinator search for new devices",
+            "dark",
+        )
+    cell = (
+        f"{job.before.battery_mv} mV before the transfer" if job.before.battery_mv else "not known before the transfer"
+    )
+    return _failed(
+        f"transferred to the last byte, but {job.address} has not advertised for {REAPPEAR_S:.0f} s: it may be dark",
+        f"take the cell out for a minute and put in a fresh one (battery: {cell}), then `mitherm info`. If it stays dark, "
+        f"{job.image.label} does not start on board {job.before.board or 'of unknown revision'}, and only the wire helps: "
+        "mitherm wire flash",
+        "dark",
+    )
+
+
+def _failed(message: str, hint: str, found: Found) -> NotVerified:
+    return NotVerified(message, hint=hint, result={"outcome": "transferred", "found": found})

@@ -1,0 +1,49 @@
+"""How much the running firmware takes in one update, and by which of the two ways (telink-ota.md 5.7, 7)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mitherm.device.observation import Observation
+from mitherm.image.inspection import Inspection
+from mitherm.image.known_bad import version_key
+from mitherm.protocol.extended_ota import LIMIT_KIB, area_kib
+from mitherm.protocol.telink_ota import BANK_SIZE
+
+AREA_LIMIT: Final = LIMIT_KIB
+_BIG_BANK: Final = 151552
+"""Stock of MJWSD05MMC and MJWSD06MMC: banks of 148 KiB, the second at 0x40000."""
+_BIG_BANKS: Final = ("MJWSD05MMC", "MJWSD06MMC")
+_EXTENDED_SINCE: Final = (4, 6)
+_EXTENDED_EARLY: Final = frozenset({9, 11, 12, 13})
+"""Hardware whose pvvx builds offer it in every version that knows the command."""
+_SMALL_BANK_HARDWARE: Final = frozenset({12, 13, 49})
+_SMALL_BANK: Final = 0x1C000
+
+
+def plain_limit(seen: Observation) -> int:
+    """Bytes that the plain update may carry, padding and tail included."""
+    if seen.family == "stock" and seen.identity.model in _BIG_BANKS:
+        return _BIG_BANK
+    if seen.family == "pvvx" and seen.hardware_id in _SMALL_BANK_HARDWARE:
+        return _SMALL_BANK
+    return BANK_SIZE
+
+
+def offers_extended(seen: Observation) -> bool:
+    """Whether the running firmware can clear an area above the banks."""
+    if seen.family != "pvvx":
+        return False
+    return seen.hardware_id in _EXTENDED_EARLY or version_key(seen.version or "0") >= _EXTENDED_SINCE
+
+
+def needs_extended(image: Inspection, seen: Observation) -> bool:
+    """Whether this image cannot go the plain way: too large for it, or a Zigbee container."""
+    return image.kind == "zigbee-container" or image.padded_length > plain_limit(seen)
+
+
+def area_for(image: Inspection, seen: Observation) -> int:
+    """KiB to have cleared for it."""
+    version = version_key(seen.version or "0.0")
+    byte = version[0] << 4 | version[1] if len(version) == 2 else 0xFF
+    return area_kib(image.padded_length, version=byte, exact=seen.hardware_id in _SMALL_BANK_HARDWARE)

@@ -1,0 +1,60 @@
+"""Rule F4: the display of the unit's board works with the image, or at least no worse than now."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mitherm.device.observation import BOARDS
+from mitherm.image.known_bad import UnitFacts, known_bad
+from mitherm.image.products import LYWSD03MMC
+from mitherm.image.recognise import Identity
+from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
+
+_RUNNING: Final = ("stock", "pvvx", "atc1441")
+
+
+def display_works(case: Case) -> Verdict:
+    """A known board is looked up. An unknown one must not be among those that would turn dark by this image."""
+    if case.inspection is None:
+        return ok("no image")
+    bad = [row for row in case.known_bad("F4") if row.verdict == "blank"]
+    if bad:
+        return refuse(bad[0].text, f"board {case.board}", *(f"source: {row.source}" for row in bad))
+    if case.seen.identity.model != LYWSD03MMC:
+        return ok("no table of boards exists for this model")
+    if case.board in BOARDS:
+        return ok(f"board {case.board}: the display works with this image")
+    if case.seen.identity.hardware_string is not None:
+        text = case.seen.identity.hardware_string
+        return cannot_verify(f"the hardware revision {text!r} is none that is known: the display may stay dark")
+    return _never_worse(case)
+
+
+def _never_worse(case: Case) -> Verdict:
+    """The firmware shows no board (atc1441): compare what image and running firmware do on every board."""
+    darker = [board for board in BOARDS if _dark(_of_image(case), board) and not _dark(_running(case), board)]
+    if darker:
+        return cannot_verify(
+            f"{case.seen.label} does not tell its board, and the display of {', '.join(darker)} stays dark with this image"
+        )
+    return ok("on every board the display works with this image wherever it works now")
+
+
+def _dark(identity: Identity, board: str) -> bool:
+    rows = known_bad(identity, UnitFacts(LYWSD03MMC, board))
+    return any(row.verdict == "blank" for row in rows)
+
+
+def _of_image(case: Case) -> Identity:
+    return case.inspection.identity if case.inspection else Identity("unknown")
+
+
+def _running(case: Case) -> Identity:
+    """The running firmware as an image; a build of 2.1.1_0159 that is not known counts as the common one."""
+    seen = case.seen
+    family = next((name for name in _RUNNING if name == seen.family), None)
+    if family == "stock":
+        return Identity("stock", seen.version, LYWSD03MMC, build=seen.build_hint or "c")
+    if family == "pvvx":
+        return Identity("pvvx", seen.version, LYWSD03MMC, 0x0A)
+    return Identity("atc1441", None, LYWSD03MMC)

@@ -1,0 +1,70 @@
+"""Rules about keys, records, PIN, and what is beyond the radio."""
+
+from __future__ import annotations
+
+from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
+
+
+def keys_not_replaced(case: Case) -> Verdict:
+    """H9."""
+    if case.goal == "mi-home-ready":
+        return ok("the plan ends the binding and says so")
+    if case.goal == "mi-home-ready":
+        return ok("the goal ends the binding anyway, and its plan says so")
+    if case.seen.registered is None:
+        return cannot_verify("whether the unit is bound could not be found out; new keys would replace the old ones")
+    if case.seen.registered:
+        return refuse("the unit is bound; activating it replaces keys that somebody may use")
+    return ok("the unit is not bound", "new keys are in the vault before the unit stores them")
+
+
+def records_saved(case: Case) -> Verdict:
+    """H10."""
+    records = case.seen.records
+    if case.seen.family != "pvvx":
+        return ok("this firmware shows no Mi records")
+    if case.records_saved:
+        return ok("the Mi records are in the vault, read back from disk")
+    if records is None:
+        return cannot_verify("the Mi records of the unit could not be read")
+    if records.empty:
+        return ok("the unit holds no Mi records")
+    return refuse("the unit holds Mi records that are not in the vault")
+
+
+def pin_recorded(case: Case) -> Verdict:
+    """H12."""
+    if case.pin_recorded:
+        return ok("the PIN is in the user's records")
+    return refuse("the PIN would be nowhere but in the unit: whoever forgets it needs the wire")
+
+
+def dumped(case: Case) -> Verdict:
+    """H13."""
+    if case.dumped:
+        return ok("a dump of the whole flash is on disk")
+    return refuse("no dump of the flash is on disk: address, calibration and hardware string would be lost for good")
+
+
+def stays_in_reach(case: Case) -> Verdict:
+    """H14."""
+    if case.hides:
+        return refuse(f"this computer may not find the unit again after: {', '.join(case.hides)}")
+    return ok("nothing that hides the unit is changed")
+
+
+def own_hardware(case: Case) -> Verdict:
+    """H15."""
+    if case.seen.board is None:
+        return cannot_verify("the board of the unit is not known: settings of another board may make it useless")
+    return ok(f"board {case.seen.board}")
+
+
+def interruption(case: Case) -> Verdict:
+    """H18: informs only."""
+    return ok("an interrupted transfer is harmless: the running firmware stays until the last packet; repeat")
+
+
+def secrets_masked(case: Case) -> Verdict:
+    """H19: informs only; `Secret` never shows its bytes, and files of the vault are readable by their owner alone."""
+    return ok("keys are masked in every message, result and journal")

@@ -1,0 +1,136 @@
+"""Rules about the unit: the right one, strong enough, and what its firmware will do with the image."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mitherm.image.inspection import Inspection
+from mitherm.image.products import PRODUCTS
+from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
+from mitherm.ops.signatures import FOUR_STEPS, needs_signature, needs_signature_version
+
+MINIMUM_MV: Final = 2520
+"""40 % on pvvx' scale of 2200 to 3000 mV, which its author asks for before an update (product-needs.md H5)."""
+MINIMUM_PCT: Final = 40
+RELOCATION_MV: Final = 2700
+"""For an update after which the firmware copies itself with no second try (H4): three quarters of a fresh cell."""
+BROWN_OUT_MV: Final = 2000
+"""Below this flash cannot be written; pvvx goes to sleep."""
+_FAMILIES: Final = ("stock", "pvvx", "atc1441")
+
+
+def same_unit(case: Case) -> Verdict:
+    """H16."""
+    told = tuple(f"{how}: {address}" for how, address in case.seen.proofs)
+    if any(address != case.chosen for _, address in case.seen.proofs):
+        return refuse(f"the unit says that it is not {case.chosen}", *told)
+    if not told:
+        return cannot_verify(f"nothing that the unit sends proves that it is {case.chosen}")
+    return ok(*told)
+
+
+def battery(case: Case) -> Verdict:
+    """H5, judged by the voltage under the load of a connection where the unit tells it."""
+    millivolts, percent = case.seen.battery_mv, case.seen.battery_pct
+    if millivolts is not None:
+        return _voltage(millivolts)
+    if percent is None:
+        return cannot_verify("the battery could not be read")
+    text = f"{percent} % while connected"
+    if percent < MINIMUM_PCT:
+        return refuse(f"the battery is too weak: {text}, {MINIMUM_PCT} % are needed", text)
+    return ok(text)
+
+
+def _voltage(millivolts: int) -> Verdict:
+    text = f"{millivolts} mV while connected"
+    if millivolts < BROWN_OUT_MV:
+        return refuse(
+            f"the battery is empty: {text}; flash cannot be written below {BROWN_OUT_MV} mV", text, final=True
+        )
+    if millivolts < MINIMUM_MV:
+        return refuse(f"the battery is too weak: {text}, {MINIMUM_MV} are needed", text)
+    return ok(text)
+
+
+def relocation(case: Case) -> Verdict:
+    """H4: power must not fail while the firmware copies itself down after an extended update."""
+    if not case.extended:
+        return ok("a plain update: the running firmware stays bootable until the new one is complete")
+    millivolts = case.seen.battery_mv
+    if millivolts is None:
+        return cannot_verify("the voltage could not be read, and after this update a power failure kills the unit")
+    if millivolts < RELOCATION_MV:
+        return refuse(
+            f"{millivolts} mV while connected, {RELOCATION_MV} are needed: a power failure after this update kills the unit"
+        )
+    return ok(f"{millivolts} mV while connected", "do not touch the unit until it advertises again")
+
+
+def accepted(case: Case) -> Verdict:
+    """H6: what runs is known, and it will take the image."""
+    seen, found = case.seen, case.inspection
+    if found is None:
+        return ok("no image")
+    if seen.family not in _FAMILIES:
+        return cannot_verify(f"nothing is known of how {seen.label} takes an update")
+    if seen.family == "stock" and not seen.version:
+        return cannot_verify("the version of the running firmware could not be read")
+    if needs_signature(seen):
+        return _signed(case, found)
+    if found.signed is None:
+        return refuse(f"the signature tail of this image is forged: it is for 2.1.1_0159 only, and {seen.label} runs")
+    return ok(f"{seen.label} runs and checks no signature")
+
+
+def _signed(case: Case, found: Inspection) -> Verdict:
+    label = case.seen.label
+    if found.tail is None:
+        return refuse(
+            f"{label} accepts only signed images; this one has no signature tail. It would stop at the signature check, "
+            "and the old firmware would stay"
+        )
+    if PRODUCTS.get(found.tail.product_id) != case.seen.identity.model:
+        return refuse(f"the signature tail is for product {found.tail.product_id:#06x}: {label} would refuse it")
+    if found.signed:
+        return ok(f"{label} runs, the image is signed by its vendor")
+    if not found.exploit:
+        return refuse(f"the signature tail proves nothing ({found.refusal}): {label} would keep the old firmware")
+    return _tricked(case)
+
+
+def _tricked(case: Case) -> Verdict:
+    """The tail fits one build of 2.1.1_0159 and is harmless on the others; the builds share their number."""
+    if case.refused_before:
+        return cannot_verify(f"this unit did not take such an image before. {FOUR_STEPS}")
+    if case.seen.build_hint == "B1.6":
+        return cannot_verify(f"the unit seems to run build B1.6, and this tail is for build c. {FOUR_STEPS}")
+    return ok(
+        f"{case.seen.label} runs, the image has a tail for its build c",
+        "another build would keep the old firmware, unharmed; which one runs is not told",
+    )
+
+
+def way_back(case: Case) -> Verdict:
+    """H7: from stock 2.x nothing leads away without keys."""
+    found = case.inspection
+    if found is None or found.family != "stock" or not needs_signature_version(found.version or ""):
+        return ok("the way back needs nothing")
+    if needs_signature(case.seen):
+        return ok(f"{case.seen.label} runs already")
+    if case.goal == "mi-home-ready":
+        return ok("Mi Home will give the unit new keys, and the owner's account shows them")
+    if case.has_keys:
+        return ok("the vault has keys of this unit")
+    return refuse(
+        f"the way back from stock {found.version} needs keys, and the vault has none of this unit",
+        "the next change would need a login with keys from the owner's account, or the wire",
+    )
+
+
+def vendor_update(case: Case) -> Verdict:
+    """H8: informs only. The vendor's app may have changed the firmware since the unit was last seen."""
+    before, now = case.known_version, case.seen.version
+    if case.seen.family == "stock" and before is not None and now is not None and before != now:
+        return ok(f"stock {before} ran when the unit was last seen, {now} runs now: the app may have updated it")
+    return ok("the same version as last time" if before else "not seen before")
