@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "firmware": ("firmware", "Inspect images, keep them, build synthetic ones"),
     "flash": ("flash", "Put an image on a unit, guarded and verified"),
     "bring": ("bring", "Bring a unit to a goal by whatever steps it takes"),
+    "monitor": ("monitor", "Decode everything on the air; table, MQTT, Home Assistant, databases"),
     "journal": ("journal", "What was done, to which unit, with what outcome"),
     "inventory": ("inventory", "Which units exist, where, with what"),
     "virtual": ("virtual", "Virtual thermometers, and a virtual Mi Home"),

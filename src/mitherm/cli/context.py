@@ -143,15 +143,18 @@ class App:
 
         return RadioName.parse(self.settings.radio or "system")
 
-    def run(self, work: Callable[[], Coroutine[Any, Any, _R]]) -> _R:
-        """Run `work` in the loop its radio wants: simulated time for virtual units, real time for everything else."""
+    def run(self, work: Callable[[], Coroutine[Any, Any, _R]], *, real_time: bool = False) -> _R:
+        """Run `work` in the loop its radio wants: simulated time for virtual units, real time for everything else.
+
+        `real_time` is for work with virtual units that talks to the network or to a person.
+        """
         import asyncio
 
         from mitherm.cli.logs import set_up
 
         set_up(self.settings.verbosity)
         factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-        if self.radio.simulated:
+        if self.radio.simulated and not real_time:
             from mitherm.virtual.clock import VirtualClockLoop
 
             factory = VirtualClockLoop

@@ -1,0 +1,148 @@
+"""`mitherm monitor`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from mitherm.cli.bench import open_bench
+from mitherm.cli.context import App
+from mitherm.cli.options import command
+from mitherm.cli.scan import reading_text
+from mitherm.cli.signals import stopped_by_signals
+from mitherm.model.report import Report
+from mitherm.ops.bench import Bench
+from mitherm.ops.monitor import Monitor
+from mitherm.ops.monitor_config import MonitorConfig
+from mitherm.ops.outlets import network_sinks, renamed
+from mitherm.ops.service import Notifier
+from mitherm.ops.streams import Streams
+from mitherm.protocol.events import Notice
+from mitherm.publish.lines import LineSink, csv_header, csv_line, json_line
+from mitherm.publish.sink import Sink
+from mitherm.store.paths import Paths
+
+NETWORK: Final = ("mqtt", "prometheus", "influx")
+
+
+@command(
+    "monitor",
+    examples="""
+    mitherm monitor
+    mitherm monitor --json --duration 60
+    mitherm monitor --mqtt mqtt://user@broker --sqlite readings.db
+    mitherm monitor --config /etc/mitherm/monitor.toml
+    """,
+)
+@click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), help="What goes to stdout.")
+@click.option("--mqtt", metavar="URL", help="mqtt[s]://[USER@]HOST[:PORT][/TOPIC], with Home Assistant discovery.")
+@click.option("--prometheus", metavar="ADDR", help="Serve metrics at HOST:PORT.")
+@click.option("--influx", metavar="URL", help="http://HOST:8086/?db=NAME, ?org=O&bucket=B, or file:PATH.")
+@click.option("--sqlite", metavar="FILE", help="Add readings to an SQLite file.")
+@click.option("--duration", type=click.FloatRange(0), metavar="S", help="How long to listen; without it, until Ctrl-C.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings in TOML; options go before it."
+)
+@click.option("--allow-install", is_flag=True, help="Let Home Assistant install firmware, through all guards.")
+@click.pass_obj
+def monitor_command(app: App, /, form: str | None, duration: float | None, config: Path | None, **outlets: Any) -> int:
+    """Decode everything that is on the air, with the keys of the vault, and pass it on.
+
+    Passwords: MITHERM_MQTT_PASSWORD and MITHERM_INFLUX_TOKEN, or files named in the configuration.
+    """
+    settings = (MonitorConfig.load(config) if config else MonitorConfig()).with_options(**outlets)
+    if settings.radio and app.settings.radio is None:
+        app.settings.radio = settings.radio
+    form = "jsonl" if app.settings.as_json else form or _usual_form(config is not None)
+    watched = form == "table" and sys.stdout.isatty()
+    real_time = watched or duration is None or any(getattr(settings, name) for name in NETWORK)
+    app.run(lambda: _monitor(app, settings, form, duration), real_time=real_time)
+    return 0
+
+
+def _usual_form(is_service: bool) -> str | None:
+    """A service says nothing on stdout unless it is asked to."""
+    return None if is_service and not sys.stdout.isatty() else "table"
+
+
+async def _monitor(app: App, config: MonitorConfig, form: str | None, duration_s: float | None) -> None:
+    async with open_bench(app) as bench:
+        streams = Streams(accept=config.accepts, silence_s=config.silence_s)
+        sinks: list[Sink] = []
+        monitor = Monitor(bench, streams, sinks, names=lambda unit: renamed(unit, config), notifier=Notifier())
+        sinks += network_sinks(bench, config, monitor.counters, os.environ, Paths.from_environment().journal.parent)
+        sinks += _stdout_sinks(app, bench, form, monitor, streams)
+        with stopped_by_signals(monitor.stop):
+            await monitor.run(duration_s)
+        _last_words(app, monitor.counters())
+        if not monitor.stop.is_set():
+            monitor.raise_if_unreached()
+
+
+def _stdout_sinks(app: App, bench: Bench, form: str | None, monitor: Monitor, streams: Streams) -> list[Sink]:
+    match form:
+        case "jsonl":
+            return [LineSink("stdout", sys.stdout, json_line)]
+        case "csv":
+            return [LineSink("stdout", sys.stdout, csv_line, csv_header())]
+        case "table" if app.terminal.out.is_terminal:
+            from mitherm.cli.live_table import LiveTable
+
+            return [
+                LiveTable(app.terminal.out, lambda: streams.ages(bench.clock()), lambda: footer(monitor.counters()))
+            ]
+        case "table":
+            return [LineSink("stdout", sys.stdout, text_line)]
+    return []
+
+
+def text_line(report: Report) -> str:
+    """12:00:05  A4:C1:38:00:00:01  ATC_000001  21.5 °C  45 %  battery 87 %  2.95 V"""
+    unreadable = {"missing": "no key", "wrong": "wrong key", "changed": "key changed"}.get(report.key)
+    words = {"silent": "silent", "fault": "sensor fails" if report.fault else "sensor works again"}.get(report.event)
+    cells = (
+        f"{report.at:%H:%M:%S}",
+        report.unit,
+        report.name,
+        None if report.rssi_dbm is None else f"{report.rssi_dbm} dBm",
+        report.format,
+        words or reading_text(report.fields()),
+        unreadable,
+    )
+    return "  ".join(cell for cell in cells if cell) + "\n"
+
+
+def footer(counters: Mapping[str, Mapping[str, float]]) -> str:
+    """7 units · 120 frames: 40 new, 80 unchanged · mqtt: 55 sent"""
+    frames = counters["mitherm_frames_total/result"]
+    troubles = [f"{name.removeprefix('error:')} {number:.0f}" for name, number in sorted(frames.items()) if ":" in name]
+    parts = [
+        f"{counters['mitherm_units']['']:.0f} units",
+        f"{sum(frames.values()):.0f} frames, {frames.get('new', 0):.0f} new",
+        f"not read: {', '.join(troubles)}" if troubles else "",
+    ]
+    return " · ".join(part for part in (*parts, *_sinks(counters)) if part)
+
+
+def _sinks(counters: Mapping[str, Mapping[str, float]]) -> list[str]:
+    dropped, waiting = counters["mitherm_sink_dropped_total/sink"], counters["mitherm_sink_waiting/sink"]
+    found = []
+    for name, sent in counters["mitherm_sink_sent_total/sink"].items():
+        if name == "table":
+            continue
+        more = [
+            f"{number:.0f} {word}"
+            for number, word in ((waiting[name], "waiting"), (dropped[name], "dropped"))
+            if number
+        ]
+        found.append(", ".join([f"{name}: {sent:.0f} sent", *more]))
+    return found
+
+
+def _last_words(app: App, counters: Mapping[str, Mapping[str, float]]) -> None:
+    app.terminal.tell(Notice("info", footer(counters)))

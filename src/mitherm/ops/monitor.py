@@ -1,0 +1,225 @@
+"""Listening without end: one scan, one merger, several sinks that cannot hold each other up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from mitherm.beacon.keyring import KeyRing
+from mitherm.beacon.keys import BeaconKey
+from mitherm.errors import BrokerUnreachable, DiskProblem, MithermError, RadioUnavailable, StoreError
+from mitherm.model.address import Address
+from mitherm.model.report import Report
+from mitherm.ops.bench import Bench
+from mitherm.ops.service import Notifier
+from mitherm.ops.streams import Streams
+from mitherm.primitives.secret import Secret
+from mitherm.publish.sink import Sink
+from mitherm.store.inventory import KnownUnit
+
+TICK_S: Final = 1.0
+RELOAD_S: Final = 60.0
+"""New keys and names are found within this time."""
+DEAF_S: Final = 300.0
+"""A scan that hears nothing at all for so long is begun anew: adapters fall asleep."""
+GRACE_S: Final = 5.0
+"""What sinks get to deliver the last reports."""
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+
+
+def key_ring(keys: Mapping[Address, Sequence[Secret]]) -> KeyRing:
+    """Every bind key of every generation; a unit's likeliest comes last, since the ring tries the newest first."""
+    ring = KeyRing()
+    for address, secrets in keys.items():
+        for secret in reversed(secrets):
+            ring.add(BeaconKey(secret), address)
+    return ring
+
+
+class Monitor:
+    """`run` listens until `stop` is set or the time is over. Raises MithermError where nothing can be heard at all."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        streams: Streams,
+        sinks: Sequence[Sink],
+        *,
+        names: Callable[[KnownUnit], KnownUnit] = lambda unit: unit,
+        notifier: Notifier | None = None,
+    ) -> None:
+        self.stop = asyncio.Event()
+        self._bench = bench
+        self._streams = streams
+        self._sinks = sinks
+        self._names = names
+        self._notifier = notifier or Notifier({})
+        self._told: dict[str, str | None] = {}
+        self._known: dict[Address, KnownUnit] = {}
+        self._keys: Mapping[Address, Sequence[Secret]] = {}
+        self._began_wall = bench.wall()
+        self._began_s = bench.clock()
+        streams.known = self._known.get
+
+    async def run(self, duration_s: float | None = None) -> None:
+        """Listen, merge, deliver; then let the sinks finish."""
+        self._reload()
+        async with _opened(self._sinks), _first_error(), asyncio.TaskGroup() as group:
+            outlets = [group.create_task(self._deliver(sink)) for sink in self._sinks]
+            work = [group.create_task(self._listen()), group.create_task(self._watch())]
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stop.wait(), duration_s)
+            self._notifier.stopping()
+            for task in work:
+                task.cancel()
+            await self._finish(outlets)
+
+    def raise_if_unreached(self) -> None:
+        """Raises BrokerUnreachable where a broker was never reached."""
+        for sink in self._sinks:
+            if (problem := sink.failure) is not None:
+                raise problem
+
+    def counters(self) -> dict[str, dict[str, float]]:
+        """For metrics and the last words: frames by fate, and what each sink delivered and dropped."""
+        return {
+            "mitherm_frames_total/result": dict(self._streams.counts),
+            "mitherm_units": {"": len(self._streams.units)},
+            "mitherm_sink_sent_total/sink": {sink.name: sink.sent for sink in self._sinks},
+            "mitherm_sink_dropped_total/sink": {sink.name: sink.dropped for sink in self._sinks},
+            "mitherm_sink_waiting/sink": {
+                sink.name: len(sink.feed) + int(getattr(sink, "waiting", 0)) for sink in self._sinks
+            },
+        }
+
+    def moment(self, at_s: float) -> datetime:
+        """A time of the loop's clock as a moment. Simulated time has no clock on the wall but its own."""
+        if self._bench.radio.simulated:
+            return self._began_wall + timedelta(seconds=at_s - self._began_s)
+        return self._bench.wall()
+
+    # --- tasks --------------------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        """The scan, begun anew when the adapter fails or goes deaf."""
+        pause_s, heard = FIRST_PAUSE_S, False
+        while True:
+            try:
+                async for _ in self._sightings():
+                    pause_s, heard = FIRST_PAUSE_S, True
+                return
+            except TimeoutError:
+                if heard:
+                    self._bench.warn(f"nothing was heard for {DEAF_S:.0f} s; the scan begins anew")
+            except RadioUnavailable as problem:
+                if not heard:
+                    raise
+                self._bench.warn(problem.message, problem.hint)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _sightings(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as limit, self._bench.radio.sightings() as sightings:
+            self._notifier.ready("listening")
+            limit.reschedule(loop.time() + DEAF_S)
+            async for sighting in sightings:
+                limit.reschedule(loop.time() + DEAF_S)
+                self._publish(self._streams.hear(sighting, self.moment(sighting.at_s)))
+                yield
+
+    async def _watch(self) -> None:
+        """Once a second: silence, troubles of sinks, the service manager; now and then new keys and names."""
+        reloaded_s = self._bench.clock()
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = self._bench.clock()
+            for report in self._streams.tick(now, self.moment(now)):
+                self._publish(report)
+            for sink in self._sinks:
+                self._tell_problem(sink)
+            self._notifier.alive(f"{len(self._streams.units)} units")
+            if now - reloaded_s >= RELOAD_S:
+                reloaded_s = now
+                self._reload()
+
+    async def _deliver(self, sink: Sink) -> None:
+        """Run a sink; what time can heal is tried again, everything else ends the program."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                return await sink.run()
+            except* (BrokerUnreachable, DiskProblem) as group:
+                sink.problem = str(group.exceptions[0])
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _finish(self, outlets: Sequence[asyncio.Task[None]]) -> None:
+        for sink in self._sinks:
+            sink.feed.close()
+        if outlets:
+            _, late = await asyncio.wait(outlets, timeout=GRACE_S)
+            for task in late:
+                task.cancel()
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _publish(self, report: Report | None) -> None:
+        if report is not None:
+            for sink in self._sinks:
+                sink.feed.put(report)
+
+    def _tell_problem(self, sink: Sink) -> None:
+        before = self._told.get(sink.name)
+        if sink.problem != before:
+            self._told[sink.name] = sink.problem
+            if sink.problem is None:
+                self._bench.note(f"{sink.name}: works again")
+            else:
+                self._bench.warn(f"{sink.name}: {sink.problem}")
+
+    def _reload(self) -> None:
+        try:
+            units = {unit.address: self._names(unit) for unit in self._bench.stores.inventory.units()}
+            vault = self._bench.stores.vault
+            keys = {address: vault.all_bind_keys(address) for address in vault.units()}
+        except StoreError as problem:
+            self._bench.warn(problem.message, problem.hint)
+            return
+        self._known.clear()
+        self._known.update(units)
+        if keys != self._keys:
+            self._keys = keys
+            self._streams.use_keys(key_ring(keys))
+
+
+@asynccontextmanager
+async def _opened(sinks: Sequence[Sink]) -> AsyncIterator[None]:
+    begun: list[Sink] = []
+    try:
+        for sink in sinks:
+            begun.append(sink)
+            await sink.open()
+        yield
+    finally:
+        for sink in begun:
+            await sink.close()
+
+
+@asynccontextmanager
+async def _first_error() -> AsyncIterator[None]:
+    """One error instead of a group: the first of ours, else the first."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        ours = group.subgroup(MithermError) or group
+        raise _leaf(ours) from None
+
+
+def _leaf(group: BaseExceptionGroup[Any]) -> BaseException:
+    first: BaseException = group.exceptions[0]
+    return _leaf(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,238 @@
+"""The MQTT client: one connection that comes back by itself, a queue on disk while it is away. The only user of aiomqtt."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mitherm.errors import BrokerUnreachable, DiskProblem, Unavailable, UsageProblem
+from mitherm.publish.broker import Broker
+from mitherm.publish.queue import LIMIT, MessageQueue
+from mitherm.publish.sink import Sink
+from mitherm.publish.topics import OFFLINE, ONLINE, Layout, Message, bridge_topic
+
+if TYPE_CHECKING:
+    import aiomqtt
+
+QOS: Final = 1
+WINDOW: Final = 64
+"""Messages under way without an answer of the broker."""
+KEEPALIVE_S: Final = 30
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 60.0
+STEADY_S: Final = 10.0
+"""A connection that lasted this long was a good one: the next pause is short again."""
+_REFUSED: Final = (4, 5, 134, 135)
+"""CONNACK: bad user name or password, not authorised (MQTT 3.1.1, 5)."""
+
+
+class MqttSink(Sink):
+    """Publishes with QoS 1 and takes a message off the queue when the broker has answered for it.
+
+    `birth_topic` is where Home Assistant says `online`; `on_install(unit id)` is called when it asks for an update.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        layouts: Sequence[Layout],
+        *,
+        queue_file: Path | None = None,
+        queue_limit: int = LIMIT,
+        birth_topic: str | None = None,
+        install_topic: str | None = None,
+        on_install: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__("mqtt")
+        self.connected = False
+        self._broker = broker
+        self._layouts = layouts
+        self._queue_file = queue_file
+        self._queue_limit = queue_limit
+        self._birth_topic = birth_topic
+        self._install_topic = install_topic
+        self._on_install = on_install
+        self._bridge = bridge_topic(broker.base)
+        self._queue: MessageQueue | None = None
+        self._changed = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._was_connected = False
+
+    @property
+    def waiting(self) -> int:
+        """Messages in the queue."""
+        return len(self._queue) if self._queue is not None else 0
+
+    @property
+    def dropped(self) -> int:
+        """See Sink.dropped."""
+        return super().dropped + (self._queue.dropped if self._queue is not None else 0)
+
+    @property
+    def failure(self) -> BrokerUnreachable | None:
+        """See Sink.failure."""
+        if self._was_connected:
+            return None
+        return BrokerUnreachable(
+            f"the broker {self._broker} was never reached: {self.problem or 'no answer yet'}",
+            hint=f"{self.waiting} messages wait on disk for the next run",
+        )
+
+    async def open(self) -> None:
+        """Take the queue. Raises UsageProblem without aiomqtt, Busy, DiskProblem."""
+        try:
+            import aiomqtt  # noqa: F401
+        except ImportError:
+            raise UsageProblem(
+                "MQTT needs the package aiomqtt", hint="install mitherm with its extra: mitherm[mqtt]"
+            ) from None
+        self._queue = MessageQueue(self._queue_file, self._queue_limit)
+
+    async def run(self) -> None:
+        """See Sink.run. While the broker is away this goes on; only a refused first login ends it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stay_connected())
+            while batch := await self.feed.batch():
+                for layout in self._layouts:
+                    self._put(message for report in batch for message in layout.messages(report))
+            self._ended.set()
+            self._changed.set()
+
+    async def close(self) -> None:
+        """See Sink.close."""
+        if self._queue is not None:
+            self._queue.close()
+
+    # --- the queue ----------------------------------------------------------------------------------------------------
+
+    def _put(self, messages: Iterable[Message]) -> None:
+        queue = self._open_queue()
+        for message in messages:
+            try:
+                queue.put(message)
+            except DiskProblem as problem:
+                self.lost += 1
+                self.problem = problem.message
+        self._changed.set()
+
+    def _open_queue(self) -> MessageQueue:
+        if self._queue is None:
+            raise RuntimeError("open() comes before run()")
+        return self._queue
+
+    # --- the connection -----------------------------------------------------------------------------------------------
+
+    async def _stay_connected(self) -> None:
+        import aiomqtt
+
+        pause_s, clock = FIRST_PAUSE_S, asyncio.get_running_loop().time
+        while not self._ended.is_set():
+            begun = clock()
+            try:
+                await self._session()
+            except* aiomqtt.MqttError as group:
+                self._note(_leaf(group))
+            except* OSError as group:
+                self._note(_leaf(group))
+            finally:
+                self.connected = False
+            pause_s = FIRST_PAUSE_S if clock() - begun > STEADY_S else min(2 * pause_s, LONGEST_PAUSE_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), pause_s)
+
+    def _note(self, problem: BaseException) -> None:
+        """Raises Unavailable where trying again is useless."""
+        code = getattr(problem, "rc", None)
+        number = getattr(code, "value", code)
+        if number in _REFUSED and not self._was_connected:
+            raise Unavailable(
+                f"the broker {self._broker} refused the login",
+                hint="check the user name; the password comes from MITHERM_MQTT_PASSWORD, a file or the URL",
+            )
+        self.problem = f"{self._broker}: {problem}"
+
+    async def _session(self) -> None:
+        import aiomqtt
+
+        async with self._client() as client:
+            client.pending_calls_threshold = 2 * WINDOW
+            await client.publish(self._bridge, ONLINE, QOS, retain=True)
+            for topic in filter(None, (self._birth_topic, self._install_topic, self._bridge)):
+                await client.subscribe(topic, QOS)
+            self.connected, self.problem, self._was_connected = True, None, True
+            self._refresh()
+            async with asyncio.TaskGroup() as group:
+                receiver = group.create_task(self._receive(client))
+                await self._send(client)
+                receiver.cancel()
+            with suppress(aiomqtt.MqttError):
+                await client.publish(self._bridge, OFFLINE, QOS, retain=True)
+
+    def _client(self) -> aiomqtt.Client:
+        import aiomqtt
+
+        broker = self._broker
+        return aiomqtt.Client(
+            broker.host,
+            broker.port,
+            username=broker.username,
+            password=broker.password.reveal().decode() if broker.password is not None else None,
+            identifier=f"mitherm-{os.urandom(4).hex()}",
+            will=aiomqtt.Will(self._bridge, OFFLINE, QOS, retain=True),
+            keepalive=KEEPALIVE_S,
+            tls_params=aiomqtt.TLSParameters(
+                ca_certs=str(broker.ca_file) if broker.ca_file else None,
+                certfile=str(broker.cert_file) if broker.cert_file else None,
+                keyfile=str(broker.key_file) if broker.key_file else None,
+            )
+            if broker.tls
+            else None,
+        )
+
+    async def _send(self, client: aiomqtt.Client) -> None:
+        """Empty the queue in order, until the feed has ended and nothing is left."""
+        queue = self._open_queue()
+        while True:
+            self._changed.clear()
+            batch = _until_pause(queue.head(WINDOW))
+            if batch:
+                await asyncio.gather(*(client.publish(one.topic, one.payload, QOS, one.retain) for _, one in batch))
+                queue.done(batch[-1][0])
+                self.sent += len(batch)
+                await asyncio.sleep(batch[-1][1].pause_s)
+            elif self._ended.is_set():
+                return
+            else:
+                await self._changed.wait()
+
+    async def _receive(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            payload = message.payload.decode(errors="replace") if isinstance(message.payload, bytes) else ""
+            topic = message.topic.value
+            if topic == self._bridge:
+                if payload == OFFLINE:  # the last will of another gateway with the same topics; we are still here
+                    await client.publish(self._bridge, ONLINE, QOS, retain=True)
+            elif topic == self._birth_topic:
+                if payload == ONLINE:
+                    self._refresh()
+            elif self._on_install is not None and not message.retain:
+                self._on_install(topic.split("/")[-3])
+
+    def _refresh(self) -> None:
+        for layout in self._layouts:
+            self._put(layout.refresh())
+
+
+def _until_pause(batch: list[tuple[int, Message]]) -> list[tuple[int, Message]]:
+    """The messages up to and including the first that wants a pause after it."""
+    stop = next((index for index, (_, message) in enumerate(batch) if message.pause_s), len(batch))
+    return batch[: stop + 1]
+
+
+def _leaf(group: BaseExceptionGroup[Any]) -> BaseException:
+    first: BaseException = group.exceptions[0]
+    return _leaf(first) if isinstance(first, BaseExceptionGroup) else first
