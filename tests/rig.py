@@ -61,6 +61,12 @@ class Rig:
         for kind in kinds:
             self.stores.library.add(package(kind), name=kind, kind=kind, now=wall())
 
+    def hand_over_keys(self) -> None:
+        """The user imports the keys the units were made with."""
+        for address, keys in self.keys.items():
+            if keys is not None:
+                self.stores.vault.add(address, keys, "import", wall())
+
     @asynccontextmanager
     async def bench(self, **more: Any) -> AsyncIterator[Bench]:
         """A bench over the in-memory radio; the units are saved at the end."""
