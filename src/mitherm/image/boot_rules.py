@@ -11,6 +11,8 @@ from mitherm.image.products import LYWSD03MMC
 from mitherm.image.recognise import Family, Identity
 from mitherm.image.recognise import recognise as identify
 from mitherm.image.telink import EXTENDED, STARTUP, TelinkImage
+from mitherm.model import models
+from mitherm.model.models import Display
 
 _SMALLEST: Final = 0x200
 _PVVX_UNDESCRIBED: Final = "5.8"
@@ -68,14 +70,20 @@ def runs_on(verdict: BootVerdict, model: str, hardware: str) -> Board:
     if not verdict.family or not _starts(verdict, model):
         return Board(False, "off")
     identity = Identity(verdict.family, verdict.version, verdict.model, verdict.device_id, verdict.build)
-    blank = verdict.model != model or any(
-        row.verdict == "blank" for row in known_bad(identity, UnitFacts(model, hardware))
-    )
-    return Board(True, "blank" if blank else "ok")
+    blank = any(row.verdict == "blank" for row in known_bad(identity, UnitFacts(model, hardware)))
+    return Board(True, "blank" if blank or _other_display(verdict, model) else "ok")
+
+
+def _other_display(verdict: BootVerdict, model: str) -> bool:
+    """An image for another model, or for the other e-paper of a model that had two."""
+    board = models.board(model)
+    if verdict.device_id is None or board is None or board.display is not Display.E_INK:
+        return not models.same_model(verdict.model, model)
+    return verdict.device_id != board.device_id
 
 
 def _starts(verdict: BootVerdict, model: str) -> bool:
     """LCD builds of pvvx run on an LYWSD03MMC whatever they are for; everything else only on its own model."""
     if verdict.family == "pvvx" and model == LYWSD03MMC and verdict.device_id is not None:
         return verdict.device_id not in _CRASHING_PVVX
-    return verdict.model == model
+    return models.same_model(verdict.model, model)

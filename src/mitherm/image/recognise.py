@@ -10,6 +10,7 @@ from typing import Final, Literal
 from mitherm.image import catalogue
 from mitherm.image.products import LYWSD03MMC, PVVX_DEVICES, pvvx_device
 from mitherm.image.telink import Header, marked
+from mitherm.model import models
 
 Family = Literal["stock", "pvvx", "atc1441", "zigbee", "unknown"]
 
@@ -116,7 +117,12 @@ def _synthetic(image: bytes, header: Header) -> Identity | None:
         return None
     model = LYWSD03MMC if kind.family == "atc1441" else _text(image, TEXTS_AT, TEXTS_END)
     device_id = header.image_type & 0xFF if kind.family == "pvvx" else None
-    return Identity(kind.family, kind.version, model, device_id, kind.build, synthetic=True)
+    return Identity(kind.family, kind.version, _product(model), device_id, kind.build, synthetic=True)
+
+
+def _product(model: str) -> str:
+    board = models.board(model)
+    return board.name if board is not None else model
 
 
 def _text(data: bytes, start: int, end: int) -> str:

@@ -361,6 +361,14 @@ def same_model(one: str, other: str) -> bool:
     return bool({model.name for model in boards(one)} & {model.name for model in boards(other)}) or one == other
 
 
+def same_version(one: str | None, other: str | None) -> bool:
+    """Whether two readings mean one version: MJWSD models tell 0009 of 2.1.1_0009."""
+    if one is None or other is None:
+        return one == other
+    short, full = sorted((one, other), key=len)
+    return short == full or (len(short) == _VERSION_DIGITS and full.endswith("_" + short))
+
+
 def image_fits(device_id: int, unit: Model) -> bool:
     """Whether a pvvx build is the one for a board; builds for another board of the same name are not."""
     return device_id == unit.device_id

@@ -20,6 +20,7 @@ from mitherm.errors import (
     TransferFailed,
 )
 from mitherm.model.address import Address
+from mitherm.model.models import same_version
 from mitherm.ops.bench import Bench
 from mitherm.ops.images import Chosen
 from mitherm.ops.login import logged_in
@@ -67,7 +68,8 @@ class Job:
 
     def runs_on(self, seen: Observation) -> bool:
         """Whether the unit runs the image, as far as can be told."""
-        return seen.family == self.image.family and self.image.version in (None, seen.version)
+        version = self.image.version
+        return seen.family == self.image.family and (version is None or same_version(version, seen.version))
 
     def unchanged(self, seen: Observation) -> bool:
         """Whether the old firmware runs."""

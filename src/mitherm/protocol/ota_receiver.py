@@ -80,7 +80,7 @@ Accept: TypeAlias = Callable[[int, int], bool]
 class OtaReceiver:
     """One write handler with its timer. Created at every boot; lives until `OtaFinished`, then ignores everything.
 
-    `limit_s` is the inactivity limit, `bank_size` the distance of the two banks. Times are seconds of one clock.
+    `limit_s` is the inactivity limit, which the firmware may change on the way; `bank_size` the distance of the two banks. Times are seconds of one clock.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class OtaReceiver:
         self.target_size = bank_size
         self.last_index = -1
         self.started = False
+        self.limit_s = limit_s
         self._flash = flash
         self._variant = variant
-        self._limit_s = limit_s
         self._bank_size = bank_size
         self._finished = False
         self._seen = 0.0
@@ -137,7 +137,7 @@ class OtaReceiver:
 
     def wake_at(self) -> float | None:
         """When the inactivity limit is reached; None while no update is open."""
-        return self._seen + self._limit_s if self.started and not self._finished else None
+        return self._seen + self.limit_s if self.started and not self._finished else None
 
     def _start(self) -> list[OtaEvent]:
         self.started = True

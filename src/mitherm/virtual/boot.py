@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mitherm.image.boot_rules import BootVerdict, recognise, runs_on
+from mitherm.model import models
 from mitherm.model.address import Address
 from mitherm.virtual.chip import Chip
 from mitherm.virtual.firmware.base import BootImage, Firmware
@@ -48,7 +49,7 @@ def boot_unit(chip: Chip) -> Booted | None:
     if not board.runs:
         return None
     image = _image(verdict, bank)
-    cleared = clear_idle_bank(chip.flash, bank)
+    cleared = clear_idle_bank(chip.flash, bank, *_second_bank(image))
     firmware = create(chip, image)
     firmware.boot()
     address = Address.from_reversed(chip.flash.read(0x76000, 6))
@@ -91,11 +92,17 @@ def create(chip: Chip, image: BootImage) -> Firmware:
             raise ValueError(f"no personality plays {image.family}")
 
 
-def clear_idle_bank(flash: NorFlash, bank: int) -> int:
-    """Every firmware blanks the low bank it does not run from; returns how many sectors had to be erased."""
-    idle = 0 if bank == BANK_SIZE else BANK_SIZE
+def _second_bank(image: BootImage) -> tuple[int, int]:
+    """Where the second bank of an image's firmware lies, and how large banks are."""
+    rules = board.stock_of(image.version) if (board := models.board(image.model, version=image.version)) else None
+    return (rules.second_bank, rules.bank_size) if rules and image.family == "stock" else (BANK_SIZE, BANK_SIZE)
+
+
+def clear_idle_bank(flash: NorFlash, bank: int, second: int = BANK_SIZE, size: int = BANK_SIZE) -> int:
+    """Every firmware blanks the bank it does not run from; returns how many sectors had to be erased."""
+    idle = 0 if bank == second else second
     cleared = 0
-    for sector in range(idle, idle + BANK_SIZE, SECTOR):
+    for sector in range(idle, idle + size, SECTOR):
         if not (flash.is_blank(sector, 4) and flash.is_blank(sector + 0x800, 4)):
             flash.erase_sector(sector)
             cleared += 1

@@ -14,7 +14,6 @@ from mitherm.virtual.spec import HARDWARE, UnitSpec
 
 MAC: Final = 0x76000
 TRIM: Final = 0x77000
-HARDWARE_STRING: Final = 0x55000
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _MIXED: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -33,8 +32,8 @@ def make_unit(spec: UnitSpec, entropy: Entropy) -> NewUnit:
         raise ValueError("the address must be chosen first")
     flash = NorFlash()
     _put(flash, 0, package(spec.firmware, spec.model))
-    hardware = HARDWARE.get(spec.hardware, spec.hardware.ljust(24, "-")[:24])
-    _put(flash, HARDWARE_STRING, hardware.encode("ascii"))
+    if spec.hardware:
+        _put(flash, spec.board.identity_at, _identity(spec).encode("ascii"))
     _put(flash, MAC, spec.address.reversed + bytes.fromhex("55aa"))
     _put(flash, TRIM, b"\x80")
     keys = new_keys(spec.bound, entropy)
@@ -44,6 +43,12 @@ def make_unit(spec: UnitSpec, entropy: Entropy) -> NewUnit:
         records.write(0x0010, keys.record)
         records.write(0x0004, bytes.fromhex("10000000"))
     return NewUnit(flash, keys)
+
+
+def _identity(spec: UnitSpec) -> str:
+    """Hardware and serial string, 24 characters."""
+    typical = spec.board.identity if spec.hardware == spec.board.identity[:4] else ""
+    return HARDWARE.get(spec.hardware) or typical or spec.hardware.ljust(24, "-")[:24]
 
 
 def new_keys(bound: str, entropy: Entropy) -> MiKeys | None:

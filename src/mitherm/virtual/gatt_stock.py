@@ -1,4 +1,4 @@
-"""Attribute tables of stock LYWSD03MMC firmware (mi-auth.md 1, mi-auth-gatt.json).
+"""Attribute tables of stock firmware (mi-auth.md 1, mi-auth-gatt.json). Siblings use those of the LYWSD03MMC.
 
 A row is (UUID, flags, length, user description). Flags: r read, w write, c write without response (Command),
 n notify, i indicate, d a CCCD. Handles follow from the order: declaration, value, description, CCCD.
@@ -121,6 +121,10 @@ LAYOUTS: Final[Mapping[Line, Layout]] = {
 }
 
 
+PLAYED: Final = ("LYWSD03MMC", "MHO-C401", "MJWSD05MMC", "MJWSD06MMC")
+"""Models whose stock can be played. The siblings' tables were not published; they share its services and SDK (D)."""
+
+
 def line_of(version: str) -> Line:
     """The described version that `version` (d.d.d_dddd) behaves like."""
     if not version.startswith(("0.", "1.")):
@@ -129,7 +133,7 @@ def line_of(version: str) -> Line:
 
 
 def stock_table(version: str, *, model: str = "LYWSD03MMC", serial: bytes, hardware: bytes) -> GattTable:
-    """The table of a running stock firmware; `serial` and `hardware` as they are read from 2A25 and 2A27."""
+    """The table of a running stock firmware; `version`, `serial` and `hardware` as read from 2A26, 2A25 and 2A27."""
     line = line_of(version)
     values = {
         uuids.DEVICE_NAME: model.encode() + b"\0",

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
-from mitherm.errors import SettingsError
+from mitherm.errors import NotSupported, SettingsError
+from mitherm.model import models
 from mitherm.model.address import Address
+from mitherm.virtual.gatt_stock import PLAYED
 
 BOUND: Final = ("no", "mi-home", "flasher")
 HARDWARE: Final[Mapping[str, str]] = {
@@ -21,6 +23,7 @@ HARDWARE: Final[Mapping[str, str]] = {
 }
 """Board -> the 24 bytes at 0x55000 (virtual-unit.md 1.1)."""
 
+_PLAYED_HINT: Final = f"stock of {', '.join(PLAYED)} and pvvx of all models with a build can be played"
 NEW_BOARD_KIND: Final = "stock-2.1.1_0159_B1.6"
 
 
@@ -30,7 +33,7 @@ class UnitSpec:
 
     firmware: str
     address: Address | None = None
-    model: str = "LYWSD03MMC"
+    model: str = models.LYWSD03MMC
     hardware: str = ""
     bound: str = "no"
     battery_mv: int = 3000
@@ -44,18 +47,41 @@ class UnitSpec:
 
     def __post_init__(self) -> None:
         if not self.hardware:
-            object.__setattr__(self, "hardware", "B1.6-2025" if self.firmware == NEW_BOARD_KIND else "B1.4")
+            object.__setattr__(self, "hardware", self._usual_hardware())
         self._check()
+        self._check_model()
+
+    def _usual_hardware(self) -> str:
+        if self.model == models.LYWSD03MMC:
+            return "B1.6-2025" if self.firmware == NEW_BOARD_KIND else "B1.4"
+        board = models.board(self.model)
+        return board.identity[:4] if board is not None else ""
+
+    def _check_model(self) -> None:
+        if not models.boards(self.model):
+            known = sorted({model.name for model in models.MODELS})
+            raise SettingsError(f"unknown model {self.model!r}", hint=f"models: {', '.join(known)}")
+        if self.family == "stock" and self.board.name not in PLAYED:
+            raise NotSupported(f"stock {self.model} cannot be played: no facts about its GATT", hint=_PLAYED_HINT)
+        if self.family == "pvvx" and self.board.device_id is None:
+            raise NotSupported(f"there is no pvvx firmware for the {self.model}", hint=_PLAYED_HINT)
+        if self.family == "atc1441" and self.board.name != models.LYWSD03MMC:
+            raise NotSupported(f"atc1441's firmware runs on the {models.LYWSD03MMC} only")
 
     def _check(self) -> None:
         if self.bound not in BOUND:
             raise SettingsError(f"bound={self.bound} is not known", hint=f"bound is one of {', '.join(BOUND)}")
-        if self.model == "LYWSD03MMC" and self.hardware not in HARDWARE:
+        if self.model == models.LYWSD03MMC and self.hardware not in HARDWARE:
             raise SettingsError(f"unknown hardware {self.hardware!r}", hint=f"boards: {', '.join(HARDWARE)}")
         if self.name is not None and not self.firmware.startswith("pvvx"):
             raise SettingsError("only pvvx firmware stores a name")
         if not 0 <= self.battery_mv <= 3600:
             raise SettingsError(f"battery_mv={self.battery_mv} is outside 0..3600")
+
+    @property
+    def board(self) -> models.Model:
+        """What is known about the model."""
+        return models.boards(self.model)[0]
 
     @property
     def family(self) -> str:

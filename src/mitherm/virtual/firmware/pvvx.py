@@ -78,7 +78,7 @@ class PvvxFirmware(Firmware):
         return {
             uuids.DEVICE_NAME: self.state.name,
             CONNECTION_PARAMETERS: _CONNECTION_VALUES,
-            uuids.MODEL_NUMBER: self.image.model.encode() + b"\0",
+            uuids.MODEL_NUMBER: self.state.product.name.encode() + b"\0",
             uuids.SERIAL_NUMBER: identity[4:],
             uuids.FIRMWARE_REVISION: b"github.com/pvvx\0",
             uuids.HARDWARE_REVISION: hardware,

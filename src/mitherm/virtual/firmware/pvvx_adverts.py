@@ -177,7 +177,7 @@ class Adverts:
     def _mi_frame(self, objects: bytes, *, with_mac: bool) -> bytes:
         address, key = self._address, self._key
         frame = mi.MiBeacon(
-            self._state.build.product_id, self.send_count, mac=address if with_mac else None, objects=objects
+            self._state.product.mi_product, self.send_count, mac=address if with_mac else None, objects=objects
         )
         return frame.plain() if key is None else frame.encrypted(address, key)
 

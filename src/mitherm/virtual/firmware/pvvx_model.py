@@ -62,7 +62,6 @@ UNPROBED: Final = Board(0x00, SHT4X, 4, b"B1.6")
 class Build:
     """One pvvx build. `default` is the configuration of 5.8 in hex before probing (low power bit as after command 56)."""
 
-    prefix: str
     default: str
     services: int
     sensor: Sensor
@@ -70,40 +69,35 @@ class Build:
     """Kind of the hardware clock, 0 = none."""
     key_input: bool = False
     screen_bytes: int = 6
-    product_id: int = 0x055B
 
 
 BUILDS: Final = {
-    10: Build("ATC_", "87100a062804a9313100b4", 0x8153FF, SHTC3, key_input=True),
-    1: Build("MHO_", "87100a062808a93163015a", 0x151FF, SHTC3, screen_bytes=18, product_id=0x0387),
-    8: Build("MHO_", "87100a062808a93163085a", 0x151FF, SHTC3, screen_bytes=16, product_id=0x0387),
-    2: Build("CGG_", "87100a062808a93163025a", 0x151FF, SHTC3, screen_bytes=18, product_id=0x0B48),
-    7: Build("CGG_", "87100a062804a9313107b4", 0x151FF, SHTC3, screen_bytes=16, product_id=0x0B48),
-    6: Build("CGD_", "83100a062804a9313106b4", 0x151FF, SHTC3, screen_bytes=18, product_id=0x066F),
+    10: Build("87100a062804a9313100b4", 0x8153FF, SHTC3, key_input=True),
+    1: Build("87100a062808a93163015a", 0x151FF, SHTC3, screen_bytes=18),
+    8: Build("87100a062808a93163085a", 0x151FF, SHTC3, screen_bytes=16),
+    2: Build("87100a062808a93163025a", 0x151FF, SHTC3, screen_bytes=18),
+    7: Build("87100a062804a9313107b4", 0x151FF, SHTC3, screen_bytes=16),
+    6: Build("83100a062804a9313106b4", 0x151FF, SHTC3, screen_bytes=18),
     9: Build(
-        "BTH_",
         "87000a065004a93100095a",
         0x163FF,
         SHT4X,
         clock_chip=17,
         key_input=True,
         screen_bytes=18,
-        product_id=0x2832,
     ),
     12: Build(
-        "BTE_",
         "87000a065004a931000c5a",
         0x163FF,
         SHT4X,
         clock_chip=17,
         key_input=True,
         screen_bytes=18,
-        product_id=0x4C47,
     ),
-    13: Build("MJ6_", "87100a065004a931310d5a", 0x153FF, SHT4X, key_input=True, product_id=0x55B5),
-    11: Build("MHO_", "87100a062804a931310bb4", 0x151FF, SHTC3),
-    49: Build("D02_", "87100a063c04a931313178", 0x161FF, SHT4X, clock_chip=17, screen_bytes=18),
-    30: Build("TH3_", "87100a065004a931311e5a", 0xD3FF, NO_SENSOR, key_input=True),
+    13: Build("87100a065004a931310d5a", 0x153FF, SHT4X, key_input=True),
+    11: Build("87100a062804a931310bb4", 0x151FF, SHTC3),
+    49: Build("87100a063c04a931313178", 0x161FF, SHT4X, clock_chip=17, screen_bytes=18),
+    30: Build("87100a065004a931311e5a", 0xD3FF, NO_SENSOR, key_input=True),
 }
 """By device id (build number)."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mitherm.model.address import XIAOMI_OUI
+from mitherm.model.models import MODELS, of_device
 from mitherm.protocol.pvvx_config import Layout, clamp, layout_for, parse_version
 from mitherm.protocol.pvvx_structs import CLOCK_MODELS, Coefficients, Comfort, Trigger
 from mitherm.virtual.chip import Chip
@@ -73,6 +74,7 @@ class State:
         self.version = parse_version(image.version)
         self.device_id = image.device_id or LYWSD03MMC
         self.build = build_of(self.device_id)
+        self.product = of_device(self.device_id) or MODELS[0]
         self.store = settings_store(chip.flash, self.version, page_wrap=options.page_wrap)
         self.board = self._board(chip)
         self.reboot_armed = False
@@ -143,7 +145,7 @@ class State:
             stored = self.chip.flash.read(address, IDENTITY_LENGTH)
             if _plausible(stored):
                 return stored
-        return INVENTED_IDENTITY
+        return self.product.identity.encode() if self.product.identity_at != IDENTITY else INVENTED_IDENTITY
 
     def load(self, written_by: int) -> None:
         """Read everything from the store; a record of another length counts as missing."""
@@ -230,7 +232,10 @@ class State:
     @property
     def name(self) -> bytes:
         """The stored name, else prefix and half the address."""
-        return self.store.read(Setting.NAME) or self.build.prefix.encode() + self.mac[2::-1].hex().upper().encode()
+        return (
+            self.store.read(Setting.NAME)
+            or (self.product.prefix or "").encode() + self.mac[2::-1].hex().upper().encode()
+        )
 
     def set_mac(self, record: bytes | None) -> None:
         """Store another address and random part (None: a new address); the rest of the sector but 32 bytes goes."""

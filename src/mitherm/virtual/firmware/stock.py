@@ -1,4 +1,4 @@
-"""Stock firmware of the LYWSD03MMC: 1.0.0_0109, 1.0.0_0130, 2.1.1_0159 in its builds c and B1.6."""
+"""Stock firmware: LYWSD03MMC 1.0.0_0109, 1.0.0_0130, 2.1.1_0159 in its builds c and B1.6, and siblings by their models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Final
 
 from mitherm.beacon.advert import name_ad
 from mitherm.image.tail import ROOTS, verify
+from mitherm.model import models
 from mitherm.model.gatt import GattTable
+from mitherm.model.models import Gate, Model, Stock
 from mitherm.protocol import uuids
 from mitherm.protocol.effects import Notification
 from mitherm.protocol.mi_device import MiDevice
@@ -26,7 +28,6 @@ from mitherm.virtual.mac import complete_mac
 from mitherm.virtual.nor_flash import NorFlash
 from mitherm.virtual.stock_records import StockRecords
 
-OTA_LIMIT_S: Final = 5.0
 MARKS_S: Final = 0.013
 SIGNED_S: Final = 3.5
 REFUSED_S: Final = 0.5
@@ -34,7 +35,6 @@ SECTOR_ERASE_S: Final = 0.045
 SUPERVISION_S: Final = 4.0
 ATT_PAYLOAD: Final = 20
 
-_HARDWARE: Final = 0x55000
 _BOOT_COUNT: Final = 0x53000
 _BLOCK: Final = 16
 _BUILD_C: Final = "c"
@@ -53,6 +53,7 @@ class StockFirmware(Firmware):
     def __init__(self, chip: Chip, image: BootImage) -> None:
         super().__init__(chip, image)
         self.line: Line = line_of(image.version)
+        self.board, self.rules = stock_rules(image.model, image.version)
         self.records = StockRecords(chip.flash, self.line)
         self.vendor = VendorServices(chip, self.line)
         self.last_update: tuple[str, str] | None = None
@@ -67,10 +68,11 @@ class StockFirmware(Firmware):
         )
         self.ota = OtaReceiver(
             chip.flash,
-            variant=Variant.X2 if self.line == "0159" else Variant.X1,
+            variant=Variant.X2 if self.rules.strict else Variant.X1,
             running_bank=image.bank,
-            limit_s=OTA_LIMIT_S,
-            accept=self._signature_holds if self.line == "0159" else None,
+            limit_s=self.rules.locked_limit_s or self.rules.limit_s,
+            bank_size=self.rules.second_bank,
+            accept=self._signature_holds if self.rules.refuses_unsigned else None,
         )
 
     @property
@@ -84,13 +86,14 @@ class StockFirmware(Firmware):
         return self.vendor.supervision_s or (None if self.line == "0159" else SUPERVISION_S)
 
     def _table(self) -> GattTable:
-        """2A25 and 2A27 come from 0x55000; build B1.6 of 0159 answers two more characters."""
-        raw = self.chip.flash.read(_HARDWARE, 24)
+        """2A25 and 2A27 come from flash; build B1.6 of 0159 answers two more characters."""
+        raw = self.chip.flash.read(self.board.identity_at, 24)
         blank = raw == b"\xff" * 24
         hardware, serial = (_NO_HARDWARE, _NO_SERIAL) if blank else (raw[:4], raw[4:])
-        if self.line == "0159" and self.image.build != _BUILD_C:
+        if self.rules.refuses_unsigned and self.image.build != _BUILD_C:
             serial += b"00" if blank else b"06"
-        return stock_table(self.image.version, model=self.image.model, serial=serial, hardware=hardware)
+        version = self.image.version[-4:] if self.rules.short_version else self.image.version
+        return stock_table(version, model=self.image.model, serial=serial, hardware=hardware)
 
     # --- boot ---------------------------------------------------------------------------------------------------------
 
@@ -101,7 +104,7 @@ class StockFirmware(Firmware):
         self.vendor.boot()
         counter = self.records.boot()
         self.adverts = StockAdverts(
-            self.line, self.image.model, address, counter=counter, idle_interval_s=self._idle_interval_s()
+            self.line, self.board, address, counter=counter, idle_interval_s=self._idle_interval_s()
         )
 
     def _idle_interval_s(self) -> float:
@@ -156,6 +159,7 @@ class StockFirmware(Firmware):
         if char in (uuids.MI_CONTROL, uuids.MI_PARCELS):
             self._notify(self.mi.write(char, data, now))
         elif char == uuids.OTA:
+            self._set_limit()
             self._follow(self.ota.write(data, now))
         elif char in self.vendor.writers and (data or char in _TAKES_NOTHING):
             self.vendor.writers[char](data)
@@ -191,15 +195,24 @@ class StockFirmware(Firmware):
         for event in events:
             if isinstance(event, OtaFinished):
                 self._finish(event)
-            elif isinstance(event, OtaStarted) and not self.mi.authorised:
+            elif isinstance(event, OtaStarted) and self._gate_closed:
                 self.chip.emit(Terminate())
+
+    @property
+    def _gate_closed(self) -> bool:
+        return self.rules.gate is Gate.LOGIN and not self.mi.authorised
+
+    def _set_limit(self) -> None:
+        """MJWSD models are less patient before a login (telink-ota.md 5.5)."""
+        locked = not self.mi.authorised and self.rules.locked_limit_s
+        self.ota.limit_s = locked or self.rules.limit_s
 
     def _finish(self, event: OtaFinished) -> None:
         """The update is over: the reset follows after what the chip still has to do."""
         self.vendor.clock.log_now(self.vendor.uptime_s)
         if event.accepted:
             self.last_update = ("accepted", self._refusal)
-            self.chip.reset(SIGNED_S if self.line == "0159" else MARKS_S)
+            self.chip.reset(SIGNED_S if self.rules.refuses_unsigned else MARKS_S)
         elif event.code == 0:
             self.last_update = ("refused", self._refusal)
             self.chip.reset(REFUSED_S)
@@ -220,6 +233,7 @@ class StockFirmware(Firmware):
         """Procedures, update limit, notifications."""
         self.vendor.catch_up()
         self._notify(self.mi.tick(self.chip.now))
+        self._set_limit()
         self._follow(self.ota.tick(self.chip.now))
         self.vendor.tick()
 
@@ -242,6 +256,13 @@ class StockFirmware(Firmware):
 
 _TAKES_NOTHING: Final = (uuids.STOCK_INDEX,)
 """The one handler that gives an empty write a meaning."""
+
+
+def stock_rules(name: str, version: str) -> tuple[Model, Stock]:
+    """Board and rules of an image; a model without rules of its own behaves like the LYWSD03MMC."""
+    board = models.board(name, version=version) or models.MODELS[0]
+    rules = board.stock_of(version)
+    return (board, rules) if rules is not None and board.products else (models.MODELS[0], models.MODELS[0].stock[0])
 
 
 def count_boot(flash: NorFlash) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from mitherm.beacon.advert import MIBEACON, flags_ad, name_ad, service_data_ad
 from mitherm.beacon.keys import BeaconKey
-from mitherm.beacon.mibeacon_encode import MiBeacon, mi_battery, mi_humidity, mi_temperature
-from mitherm.image.products import LYWSD03MMC, product
+from mitherm.beacon.mibeacon_encode import MiBeacon, mi_battery, mi_humidity, mi_object, mi_temperature
 from mitherm.model.address import Address
+from mitherm.model.models import Model
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.stock import clamped
 from mitherm.virtual.gatt_stock import Line
@@ -38,6 +39,12 @@ _BATTERY_EVERY_S: Final = 580.0
 _BATTERY_BURST_S: Final = 3.0
 _BATTERY_COPIES: Final = 31
 _TURN_S: Final = 61.0
+_MIOT_OBJECTS: Final[dict[int, dict[Content, int]]] = {
+    0x2832: {"temperature": 0x4C01, "humidity": 0x4C02, "battery": 0x4803},
+    0x4C47: {"temperature": 0x4801, "humidity": 0x4802, "battery": 0x4C03},
+    0x55B5: {"temperature": 0x4801, "humidity": 0x4802, "battery": 0x4803},
+}
+"""Objects of the newer models (beacons.md 6.3); 0x4803 of the MJWSD06MMC is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +108,11 @@ class StockAdverts:
     At boot its low byte begins anew, whether bound or not; the rest comes from the counter record (0x200 a boot).
     """
 
-    def __init__(self, line: Line, model: str, address: Address, *, counter: int, idle_interval_s: float) -> None:
+    def __init__(self, line: Line, board: Model, address: Address, *, counter: int, idle_interval_s: float) -> None:
         self.counter = (counter & _EXTENSION) + (line != "0159")
         self._line = line
-        self._name = model
-        self._product_id = product(model) or product(LYWSD03MMC) or 0
+        self._name = board.name
+        self._product_id = board.products[0]
         self._address = address
         self._idle_interval_s = idle_interval_s
         self._last: tuple[Phase, bytes | None] | None = None
@@ -129,7 +136,7 @@ class StockAdverts:
     def _build(self, phase: Phase, bind_key: bytes | None, sample: Callable[[], Sample]) -> bytes:
         if phase.content == "idle" or bind_key is None:
             return self._idle(phase)
-        objects = _object(phase.content, sample())
+        objects = _object(phase.content, sample(), _MIOT_OBJECTS.get(self._product_id))
         beacon = MiBeacon(self._product_id, self.counter, self._address, objects=objects)
         return flags_ad() + service_data_ad(MIBEACON, beacon.encrypted(self._address, BeaconKey(Secret(bind_key))))
 
@@ -146,9 +153,17 @@ class StockAdverts:
         return advert + name_ad(self._name) if self._line == "0159" else advert
 
 
-def _object(content: Content, sample: Sample) -> bytes:
+def _object(content: Content, sample: Sample, miot: dict[Content, int] | None) -> bytes:
+    if miot is not None:
+        return mi_object(miot[content], _miot_value(content, sample))
     if content == "temperature":
         return mi_temperature(clamped(sample.temperature_c * 10, -32768, 32767))
     if content == "humidity":
         return mi_humidity(clamped(sample.humidity_pct * 10, 0, 0xFFFF))
     return mi_battery(sample.battery_pct)
+
+
+def _miot_value(content: Content, sample: Sample) -> bytes:
+    if content == "temperature":
+        return struct.pack("<f", sample.temperature_c)
+    return bytes((round(sample.humidity_pct) if content == "humidity" else sample.battery_pct,))
