@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "flash": ("flash", "Put an image on a unit, guarded and verified"),
     "bring": ("bring", "Bring a unit to a goal by whatever steps it takes"),
     "monitor": ("monitor", "Decode everything on the air; table, MQTT, Home Assistant, databases"),
+    "doctor": ("doctor", "Name the cause of a failure and the command that cures it"),
     "journal": ("journal", "What was done, to which unit, with what outcome"),
     "inventory": ("inventory", "Which units exist, where, with what"),
     "virtual": ("virtual", "Virtual thermometers, and a virtual Mi Home"),

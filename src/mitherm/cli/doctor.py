@@ -1,0 +1,114 @@
+"""`mitherm doctor [UNIT]`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mitherm.cli.bench import open_bench
+from mitherm.cli.context import App
+from mitherm.cli.options import UnitArgument, command
+from mitherm.errors import DiskProblem
+from mitherm.model.address import Address
+from mitherm.ops.doctor.bundle import bundle
+from mitherm.ops.doctor.examine import Examination, examine
+from mitherm.ops.doctor.host import (
+    Host,
+    adapters,
+    blocked,
+    cached_table,
+    dbus_state,
+    scanners,
+    serial_ports,
+)
+from mitherm.ops.doctor.symptoms import examples, understand
+
+
+@command(
+    "doctor",
+    examples="""
+    mitherm doctor                                   (this computer and every unit it hears or knows)
+    mitherm doctor A4:C1:38:00:00:01
+    mitherm doctor Cellar --symptom -29              (what Mi Home shows)
+    mitherm doctor Cellar --symptom "blank display"
+    mitherm doctor --bundle report.json              (to post; without keys, addresses shortened)
+    """,
+)
+@click.argument("unit", metavar="[UNIT]", required=False, cls=UnitArgument)
+@click.option(
+    "--symptom",
+    "symptoms",
+    multiple=True,
+    metavar="TEXT|CODE",
+    help="What you see, in words or as the code shown. Repeatable. It is checked against the evidence.",
+)
+@click.option("--duration", type=click.FloatRange(0), metavar="S", help="How long to listen. Default: 12 s.")
+@click.option(
+    "--bundle", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write a report to post."
+)
+@click.pass_obj
+def doctor_command(
+    app: App, unit: str | None, symptoms: tuple[str, ...], duration: float | None, file: Path | None
+) -> int:
+    """Name the cause of a failure, with its evidence, the remedy and the command that cures it. Changes nothing.
+
+    Without UNIT: this computer, and all units that are heard or in the inventory. A login is tried with the keys of the
+    vault. Exit 0 also when there are findings.
+    """
+    told = understand(symptoms)
+
+    async def work() -> Examination:
+        async with open_bench(app) as bench:
+            return await examine(bench, unit, told, lambda address: _host(app, address), duration_s=duration)
+
+    done = app.run(work)
+    if file is not None:
+        _write(file, bundle(done))
+    result = {
+        "findings": [finding.to_json() for finding in done.findings],
+        "units": [str(address) for address in done.units],
+        "bundle": str(file) if file is not None else None,
+        "changed": False,
+    }
+    return app.finish(result, lambda result: _render(app, result))
+
+
+def _host(app: App, address: Address | None) -> Host:
+    """This computer's Bluetooth counts only where its radio is used."""
+    if app.radio.kind != "system":
+        return Host(ports=serial_ports())
+    return Host(
+        checked=True,
+        adapters=adapters(),
+        blocked=blocked(),
+        dbus=dbus_state(),
+        scanners=scanners(),
+        cached=address is not None and cached_table(str(address)),
+        ports=serial_ports(),
+    )
+
+
+def _write(file: Path, data: bytes) -> None:
+    try:
+        file.write_bytes(data)
+    except OSError as problem:
+        raise DiskProblem(f"cannot write {file}: {problem.strerror}") from problem
+
+
+def _render(app: App, result: Mapping[str, Any]) -> None:
+    say = app.terminal.say
+    for finding in result["findings"]:
+        about = f"{finding['unit']}: " if finding["unit"] and len(result["units"]) > 1 else ""
+        say(f"{finding['id']}  {about}{finding['title']}")
+        for reason in finding["evidence"]:
+            say(f"  - {reason}")
+        say(f"  remedy: {finding['remedy']}")
+        say(f"  $ {finding['command']}")
+    if not result["findings"]:
+        say(f"Nothing is wrong that could be seen ({len(result['units'])} unit(s) examined).")
+        app.terminal.err.print(f"Tell what you see with --symptom, for example {examples()}.", markup=False)
+    if result["bundle"]:
+        say(f"The report is in {result['bundle']}. It holds no keys.")

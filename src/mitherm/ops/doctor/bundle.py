@@ -1,0 +1,140 @@
+"""A report that may be posted: facts and findings, addresses and DIDs shortened, no key material.
+
+Only named facts go in; the finished text is then cleaned again, so that a fact that quotes something cannot leak it.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from typing import Final
+
+from mitherm.model.address import Address
+from mitherm.ops.doctor.evidence import Evidence
+from mitherm.ops.doctor.examine import Examination
+from mitherm.ops.doctor.host import Host
+from mitherm.store.journal import Run
+from mitherm.store.moments import iso
+
+PACKAGES: Final = ("mitherm", "bleak", "cryptography", "dbus-fast", "bumble", "click", "rich")
+RUNS: Final = 20
+"""Operations of the journal that go in, the newest."""
+HIDDEN: Final = "<hidden>"
+_ADDRESS: Final = re.compile(
+    r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{2}(?:([:\-_.]?)[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![0-9A-Fa-f])"
+)
+_DID: Final = re.compile(r"\b(blt\.\d\.)(\w{0,4})\w*|\b(lumi|miio)\.[\w.]+")
+_NAME: Final = re.compile(r"\b([A-Z0-9]{3}_)[0-9A-Fa-f]{4}([0-9A-Fa-f]{2})\b")
+_KEY: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[ :\-]?){11,}[0-9A-Fa-f]{2}")
+"""12 bytes or more in hex: nothing that long is needed."""
+
+
+def bundle(done: Examination) -> bytes:
+    """The report as a JSON file."""
+    host = done.evidence[0]
+    document = {
+        "schema": 1,
+        "report": "mitherm doctor",
+        "versions": versions(),
+        "system": {"os": platform.platform(), "python": platform.python_version(), "platform": sys.platform},
+        "host": _host(host.host),
+        "told": sorted(host.told.names),
+        "findings": [finding.to_json() for finding in done.findings],
+        "units": [_unit(one) for one in done.evidence if one.unit is not None],
+        "journal": [_run(run) for run in host.runs[-RUNS:]],
+    }
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return (clean(text) + "\n").encode()
+
+
+def versions() -> dict[str, str | None]:
+    """Installed versions of what matters for a diagnosis."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def clean(text: str, secrets: Iterable[str] = ()) -> str:
+    """Addresses, default names and DIDs shortened, everything that could be a key hidden."""
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    text = _ADDRESS.sub(lambda match: short_address(match[0]), text)
+    text = _KEY.sub(HIDDEN, text)
+    text = _NAME.sub(r"\1..\2", text)
+    return _DID.sub(_short_did, text)
+
+
+def short_address(text: str) -> str:
+    """A4:C1:38:..:..:01: maker and last byte, so that units of one report can be told apart."""
+    address = str(Address.parse(text))
+    return f"{address[:8]}:..:..:{address[-2:]}"
+
+
+def _short_did(match: re.Match[str]) -> str:
+    """The first characters tell whether a flasher made it up."""
+    return f"{match[1]}{match[2]}.." if match[1] else f"{match[3]}..."
+
+
+def _host(host: Host) -> dict[str, object]:
+    return {
+        "checked": host.checked,
+        "problem": host.problem,
+        "adapters": list(host.adapters),
+        "rfkill": host.blocked,
+        "dbus": host.dbus,
+        "scanners": list(host.scanners),
+        "serial_ports": [port.path for port in host.ports],
+        "clock": host.clock,
+    }
+
+
+def _unit(one: Evidence) -> dict[str, object]:
+    air, contact, seen = one.air, one.contact, one.seen
+    return {
+        "address": str(one.unit),
+        "air": {
+            "listened_s": round(air.listened_s, 1),
+            "adverts": air.adverts,
+            "others": air.others,
+            "formats": sorted(air.formats),
+            "rssi_dbm": air.rssi_dbm,
+            "interval_s": air.interval_s,
+            "idle_mv": air.idle_mv,
+            "encrypted": air.encrypted,
+            "decrypted": air.decrypted,
+        },
+        "problem": contact.problem if contact is not None else None,
+        "protected": contact.protected if contact is not None else None,
+        "firmware": seen.label if seen is not None else None,
+        "model": seen.identity.model if seen is not None else None,
+        "hardware": seen.identity.hardware_string if seen is not None else None,
+        "confidence": seen.identity.confidence if seen is not None else None,
+        "reasons": list(seen.identity.evidence) if seen is not None else [],
+        "services": list(seen.gatt.service_uuids) if seen is not None else [],
+        "battery_mv": seen.battery_mv if seen is not None else None,
+        "did": seen.did if seen is not None else None,
+        "mi_generation": seen.mi_generation if seen is not None else None,
+        "registered": seen.registered if seen is not None else None,
+        "keys": [{"fingerprint": key.keys.fingerprint, "origin": key.origin, "kind": key.kind} for key in one.keys],
+        "logins": [{"fingerprint": each.generation.keys.fingerprint, "answer": each.answer} for each in one.logins],
+    }
+
+
+def _run(run: Run) -> dict[str, object]:
+    return {
+        "started": iso(run.started),
+        "operation": run.operation,
+        "address": str(run.address) if run.address is not None else None,
+        "steps": list(run.steps),
+        "waivers": list(run.waivers),
+        "outcome": run.outcome,
+        "error": run.error,
+    }

@@ -1,0 +1,150 @@
+"""Everything the rules judge: facts about one unit and this computer. None means: not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from mitherm.device.observation import Observation
+from mitherm.model.address import Address
+from mitherm.model.record import KeyGeneration
+from mitherm.ops.doctor.host import Host
+from mitherm.ops.doctor.symptoms import Told
+from mitherm.store.inventory import KnownUnit
+from mitherm.store.journal import Run
+
+LoginAnswer: TypeAlias = Literal["right", "wrong", "refused", "silent"]
+
+CLOUD_ORIGINS_NOT: frozenset[str] = frozenset({"activation", "unit", "pvvx", "typed", "flasher"})
+"""Origins that are not the owner's account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """What was heard of the unit without a connection (V1)."""
+
+    listened_s: float = 0.0
+    others: int = 0
+    """Adverts of anything else: proof that the radio hears."""
+    adverts: int = 0
+    name: str | None = None
+    formats: frozenset[str] = frozenset()
+    rssi_dbm: int | None = None
+    """Median."""
+    interval_s: float | None = None
+    """Median time between two reports."""
+    idle_mv: int | None = None
+    """Supply voltage that adverts tell: without a link, that is without load."""
+    encrypted: int = 0
+    """Different encrypted payloads."""
+    decrypted: int = 0
+    """Those of them that a key of the vault opened."""
+    encrypted_age_s: float | None = None
+
+    @property
+    def heard(self) -> bool:
+        """Whether the unit advertises within reach."""
+        return self.adverts > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What a connection showed (V2 to V5)."""
+
+    seen: Observation | None = None
+    problem: str | None = None
+    """Why it could not be read."""
+    serial: str | None = None
+    """2A25."""
+    protected: bool = False
+    """A read was refused for want of pairing."""
+    config: bytes | None = None
+    """pvvx: value of 1F1F."""
+    newest_record_s: int | None = None
+    """Clock of the unit: stock's clock, or the time of pvvx' newest history record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One token of the vault, tested (V6)."""
+
+    generation: KeyGeneration
+    answer: LoginAnswer
+
+    @property
+    def from_account(self) -> bool:
+        """Whether this is what the cloud believes the unit holds."""
+        return self.generation.origin not in CLOUD_ORIGINS_NOT
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All of it. `unit` None: this computer and nothing else is judged."""
+
+    told: Told = field(default_factory=Told)
+    host: Host = field(default_factory=Host)
+    unit: Address | None = None
+    air: Air = field(default_factory=Air)
+    contact: Contact | None = None
+    """None where the unit was not heard."""
+    logins: tuple[Login, ...] = ()
+    keys: tuple[KeyGeneration, ...] = ()
+    """The vault's generations, oldest first."""
+    saved_config: bytes | None = None
+    """The newest reply to 55 in the vault."""
+    runs: tuple[Run, ...] = ()
+    """What the journal tells: of the unit, or, without one, of all."""
+    known: KnownUnit | None = None
+    """What the inventory knew before this look."""
+    damaged_images: tuple[str, ...] = ()
+    now: datetime | None = None
+
+    # --- shorthands the rules read like words -------------------------------------------------------------------------
+
+    def says(self, *names: str) -> bool:
+        """Whether the user told one of these symptoms."""
+        return bool(self.told.names & set(names))
+
+    @property
+    def seen(self) -> Observation | None:
+        """The unit as it presented itself."""
+        return self.contact.seen if self.contact is not None else None
+
+    @property
+    def stock(self) -> Observation | None:
+        """The observation where stock firmware runs."""
+        return self.seen if self.seen is not None and self.seen.family == "stock" else None
+
+    @property
+    def custom(self) -> Observation | None:
+        """The observation where pvvx or atc1441 runs."""
+        return self.seen if self.seen is not None and self.seen.is_custom else None
+
+    @property
+    def generation_2(self) -> Observation | None:
+        """The observation where stock runs that only Mi Home can activate."""
+        seen = self.stock
+        if seen is None:
+            return None
+        return seen if 2 in (seen.mi_generation, seen.identity.generation) else None
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the vault has a token of this unit."""
+        return any(one.keys.token is not None for one in self.keys)
+
+    @property
+    def has_bind_key(self) -> bool:
+        """Whether the vault has a bind key of this unit."""
+        return any(one.keys.bind_key is not None for one in self.keys)
+
+    @property
+    def answers(self) -> set[LoginAnswer]:
+        """What the logins gave."""
+        return {login.answer for login in self.logins}
+
+    @property
+    def last_update(self) -> Run | None:
+        """The last operation that sent, or wanted to send, an image."""
+        return next((run for run in reversed(self.runs) if run.operation in ("flash", "bring") and run.steps), None)

@@ -1,0 +1,159 @@
+"""`doctor`: collect the evidence in the order V2, V3, V4, V5, V6, and judge it. Units and stores stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from mitherm.errors import ImageCorrupt, MithermError, RadioUnavailable
+from mitherm.model.address import Address
+from mitherm.model.record import KeyGeneration
+from mitherm.ops.bench import Bench
+from mitherm.ops.doctor.contact import contact, try_tokens
+from mitherm.ops.doctor.evidence import Air, Contact, Evidence, Login
+from mitherm.ops.doctor.finding import Finding
+from mitherm.ops.doctor.host import Host, clock_problem
+from mitherm.ops.doctor.listen import Heard, Listening, all_keys, listen
+from mitherm.ops.doctor.rules_link import DARK_AFTER_S, RADIO_UNUSABLE
+from mitherm.ops.doctor.symptoms import Told
+from mitherm.ops.doctor.table import diagnose
+from mitherm.ops.target import resolve
+
+LISTEN_S: Final = 12.0
+"""Longer than the longest usual advertising interval."""
+LISTEN_FOR_DATA_S: Final = 660.0
+"""Stock firmware sends an encrypted object every ten minutes (beacons.md 6.6)."""
+
+HostCheck = Callable[[Address | None], Host]
+
+
+@dataclass(slots=True)
+class Examination:
+    """What was found, and on what grounds."""
+
+    evidence: list[Evidence] = field(default_factory=list)
+    """The host first."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What explains a told symptom first; then the radio, the units, and the rest of the host."""
+        host, units = diagnose(self.evidence[0]), [one for each in self.evidence[1:] for one in diagnose(each)]
+        first = [one for one in host if one.id == RADIO_UNUSABLE]
+        found = [*first, *units, *(one for one in host if one not in first)]
+        return sorted(found, key=lambda one: not one.fits)
+
+    @property
+    def units(self) -> list[Address]:
+        """Every unit that was examined."""
+        return [one.unit for one in self.evidence if one.unit is not None]
+
+
+async def examine(
+    bench: Bench, unit: str | None, told: Told, check_host: HostCheck, *, duration_s: float | None = None
+) -> Examination:
+    """The host, and one unit or all that are heard or known. Raises DeviceNotFound, UsageProblem for an unknown name."""
+    address = await _resolve(bench, unit)
+    host = check_host(address)
+    heard, ring = Listening(), all_keys(bench)
+    await listen(bench, heard, _duration(told, duration_s), ring)
+    wanted = [address] if address is not None else _fleet(bench, heard) if unit is None else []
+    if heard.problem is None and (missing := [one for one in wanted if one not in heard.units]):
+        await listen(bench, heard, max(0.0, DARK_AFTER_S - heard.listened_s), ring, missing)
+    evidence = [_about_host(bench, told, _with_radio(bench, host, heard), heard)]
+    if heard.problem is None:
+        evidence += [await _about_unit(bench, told, host, heard, one) for one in wanted]
+    return Examination(evidence)
+
+
+async def _resolve(bench: Bench, unit: str | None) -> Address | None:
+    """None where there is no unit to look at: none was named, or the radio that would find the name is not there."""
+    if unit is None:
+        return None
+    try:
+        return await resolve(bench, unit)
+    except RadioUnavailable:
+        return None
+
+
+def _duration(told: Told, duration_s: float | None) -> float:
+    if duration_s is not None:
+        return duration_s
+    return LISTEN_FOR_DATA_S if told.names & {"undecrypted"} else LISTEN_S
+
+
+def _fleet(bench: Bench, heard: Listening) -> list[Address]:
+    """All thermometers that were heard, and all of the inventory."""
+    found = {address for address, one in heard.units.items() if one.thermometer}
+    return sorted(found | {unit.address for unit in bench.stores.inventory.units()})
+
+
+def _with_radio(bench: Bench, host: Host, heard: Listening) -> Host:
+    runs = bench.stores.journal.runs()
+    newest = max((run.finished or run.started for run in runs), default=None)
+    host = replace(host, clock=clock_problem(bench.wall(), newest))
+    if heard.problem is None:
+        return host
+    return replace(host, problem=heard.problem.reason, message=heard.problem.message)
+
+
+def _about_host(bench: Bench, told: Told, host: Host, heard: Listening) -> Evidence:
+    others = heard.strangers + sum(len(one.times_s) for one in heard.units.values())
+    return Evidence(
+        told=told,
+        host=host,
+        air=Air(heard.listened_s, others),
+        runs=bench.stores.journal.runs(),
+        damaged_images=_damaged(bench),
+    )
+
+
+async def _about_unit(bench: Bench, told: Told, host: Host, heard: Listening, address: Address) -> Evidence:
+    known = bench.stores.inventory.get(address)
+    keys = bench.stores.vault.generations(address)
+    there = heard.units.get(address)
+    found = await contact(bench, address, there.sighting, history="history" in told.names) if there else None
+    return Evidence(
+        told=told,
+        host=host,
+        unit=address,
+        air=heard.air(address, bench.clock()),
+        contact=found,
+        logins=await _logins(bench, there, found, bench.stores.vault.ranked(address)),
+        keys=keys,
+        saved_config=_saved_config(bench, address),
+        runs=bench.stores.journal.runs(address=address),
+        known=known,
+    )
+
+
+async def _logins(
+    bench: Bench, there: Heard | None, found: Contact | None, generations: Sequence[KeyGeneration]
+) -> tuple[Login, ...]:
+    """V6, where a login can tell anything: stock firmware that is registered."""
+    seen = found.seen if found is not None else None
+    if there is None or seen is None or seen.family != "stock" or not seen.registered:
+        return ()
+    return await try_tokens(bench, there.sighting, generations)
+
+
+def _saved_config(bench: Bench, address: Address) -> bytes | None:
+    """The newest configuration frame among the backups."""
+    for stored in reversed(bench.stores.vault.backups(address)):
+        reply = stored.backup.replies.get("55")
+        if reply is not None:
+            return reply.reveal()
+    return None
+
+
+def _damaged(bench: Bench) -> tuple[str, ...]:
+    """Names of library files that are not what they were."""
+    library, names = bench.stores.library, []
+    for entry in library.entries():
+        try:
+            library.read(entry)
+        except ImageCorrupt:
+            names.append(entry.name)
+        except MithermError:
+            continue
+    return tuple(names)

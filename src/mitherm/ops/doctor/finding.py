@@ -1,0 +1,78 @@
+"""A finding, and the small object that can come to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from mitherm.model.address import Address
+from mitherm.ops.doctor.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Why a cause applies; `remedy` and `command` stand in for those of the cause where the evidence knows better."""
+
+    reasons: tuple[str, ...]
+    remedy: str | None = None
+    command: str | None = None
+
+
+Judge: TypeAlias = Callable[[Evidence], Proof | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One row of the specification: an id, what it means, how to cure it, and the rule that recognises it."""
+
+    id: str
+    title: str
+    remedy: str
+    command: str
+    """`{unit}` stands for the address."""
+    judge: Judge
+    symptoms: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    """Other ids under which the same cause is known; the better ranked one is reported."""
+    about: str = "unit"
+    """unit or host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A cause that applies, with its evidence and the command that cures it."""
+
+    id: str
+    title: str
+    evidence: tuple[str, ...]
+    remedy: str
+    command: str
+    unit: Address | None = None
+    also: tuple[str, ...] = field(default=())
+    fits: bool = False
+    """It explains a symptom that the user told."""
+
+    def to_json(self) -> dict[str, object]:
+        """The shape of the contract, and the unit it is about."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "evidence": list(self.evidence),
+            "remedy": self.remedy,
+            "command": self.command,
+            "unit": str(self.unit) if self.unit is not None else None,
+            "also": list(self.also),
+        }
+
+
+def finding(cause: Cause, proof: Proof, seen: Evidence) -> Finding:
+    """Put together what the cause says in general and the proof in particular."""
+    command = (proof.command or cause.command).replace("{unit}", str(seen.unit or "UNIT"))
+    remedy, fits = proof.remedy or cause.remedy, seen.says(*cause.symptoms)
+    return Finding(cause.id, cause.title, proof.reasons, remedy, command, seen.unit, cause.also, fits)
+
+
+def because(*reasons: str | None, remedy: str | None = None, command: str | None = None) -> Proof:
+    """A proof from the reasons that hold."""
+    return Proof(tuple(reason for reason in reasons if reason), remedy, command)

@@ -1,0 +1,41 @@
+"""docs/reference/findings.md, made from the tables. `python -m mitherm.ops.doctor.page > docs/reference/findings.md`"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from mitherm.ops.doctor.finding import Cause
+from mitherm.ops.doctor.symptoms import SYMPTOMS
+from mitherm.ops.doctor.table import CAUSES
+
+_HEAD = """# Findings of `mitherm doctor`
+
+Made from the tables of the program; do not edit. A finding is named only when evidence speaks for it. Those marked
+*told* look like a healthy unit until somebody reports the symptom with `--symptom`.
+"""
+
+
+def findings_page() -> str:
+    """The page: every cause, and every symptom that is understood."""
+    rows = "\n".join(_row(cause) for cause in sorted(CAUSES, key=_order))
+    told = "\n".join(f"| {symptom.name} | `{symptom.example}` |" for symptom in SYMPTOMS)
+    return (
+        f"{_HEAD}\n## Causes\n\n| id | cause | remedy | command | symptoms |\n|---|---|---|---|---|\n{rows}\n\n"
+        f"## Symptoms\n\n| symptom | for example |\n|---|---|\n{told}\n"
+    )
+
+
+def _row(cause: Cause) -> str:
+    command = cause.command.replace("{unit}", "UNIT")
+    also = f" (also {', '.join(cause.also)})" if cause.also else ""
+    return f"| {cause.id}{also} | {cause.title} | {cause.remedy} | `{command}` | {', '.join(cause.symptoms)} |"
+
+
+def _order(cause: Cause) -> tuple[bool, int]:
+    numbers = [int(number) for number in re.findall(r"\d+", cause.id)]
+    return len(numbers) > 1, numbers[-1]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(findings_page())

@@ -1,0 +1,265 @@
+"""Causes around keys, beacons, settings and files: F1, F2, F6, F10, F12, F17 to F20 (product-needs.md 2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mitherm.errors import DecodeError
+from mitherm.model.keys import is_invented
+from mitherm.ops.doctor.evidence import Evidence
+from mitherm.ops.doctor.finding import Cause, Proof, because
+from mitherm.protocol.pvvx_config import Config
+from mitherm.store.journal import Run
+
+SET_SINCE_S: Final = 1_577_836_800
+"""2020: a clock that shows less was never set."""
+_PROBED: Final = ("hw_ver", "")
+_PLAIN_FOR_OTHERS: Final = frozenset({"atc1441", "pvvx", "atc1441-enc", "pvvx-enc"})
+"""Formats that Home Assistant's own BTHome integration does not read."""
+
+
+def keys_from_account(seen: Evidence) -> Proof | None:
+    """F1."""
+    if seen.generation_2 is None or seen.has_token:
+        return None
+    return because(f"{seen.generation_2.label} refuses activation by a tool", "the vault has no token of it")
+
+
+def old_token(seen: Evidence) -> Proof | None:
+    """F2."""
+    if seen.stock is None or not seen.logins or not seen.answers <= {"wrong", "refused"}:
+        return None
+    keys = [one.keys.bind_key.reveal() for one in seen.keys if one.keys.bind_key is not None]
+    tokens = [one.generation.keys.token.reveal() for one in seen.logins if one.generation.keys.token is not None]
+    mixed = any(key.startswith(token) for token in tokens for key in keys)
+    return because(
+        f"none of the {len(seen.logins)} token(s) in the vault opens the unit",
+        "a token is the beginning of a bind key: it was typed into the wrong field" if mixed else None,
+        f"the newest is of {seen.keys[-1].created:%Y-%m-%d}; the unit got others since" if not mixed else None,
+    )
+
+
+def foreign_identity(seen: Evidence) -> Proof | None:
+    """F6."""
+    unit = seen.custom
+    if unit is None or unit.records is None or unit.records.empty or not seen.says("did-refused"):
+        return None
+    did = unit.records.did_text
+    return because(
+        f"{unit.label} keeps Mi records",
+        f"the DID {did} was made up by a flasher" if did and is_invented(did) else f"its DID is {did}",
+        "stock firmware put back over them would show them to Mi Home",
+    )
+
+
+def not_decrypted(seen: Evidence) -> Proof | None:
+    """F10."""
+    air = seen.air
+    if not air.encrypted or air.decrypted or not seen.has_bind_key:
+        return None
+    stock = "mibeacon" in air.formats
+    return because(
+        f"{air.encrypted} encrypted beacon(s) heard, the vault's bind keys open none",
+        "stock sends one every ten minutes or so: a single one may still be of the old key"
+        if stock and air.encrypted == 1
+        else None,
+    )
+
+
+def settings_lost(seen: Evidence) -> Proof | None:
+    """F12."""
+    found = seen.contact.config if seen.contact is not None else None
+    if found is None or seen.saved_config is None:
+        return None
+    try:
+        now, saved = Config.from_bytes(found), Config.from_bytes(seen.saved_config)
+    except DecodeError:
+        return None
+    if now.version != saved.version:
+        return None
+    before = saved.values
+    changed = [name for name, value in now.values.items() if name not in _PROBED and value != before.get(name)]
+    if not changed:
+        return None
+    return because(f"settings that differ from the vault's record: {', '.join(sorted(changed))}")
+
+
+def wire_silent(seen: Evidence) -> Proof | None:
+    """F17."""
+    last = _last(seen, "wire")
+    failed = last is not None and last.outcome in ("failed", "interrupted")
+    if not (seen.says("wire") or failed):
+        return None
+    ports = seen.host.ports
+    slow = [port for port in ports if port.latency_ms is not None and port.latency_ms > 1]
+    return because(
+        f"the journal's last {last.operation} ended with {last.error}" if failed and last is not None else None,
+        f"ports: {', '.join(port.path for port in ports)}" if ports else "this computer shows no USB serial port",
+        *(f"{port.path} may not be used by you" for port in ports if not port.writable),
+        *(f"{port.path} waits {port.latency_ms} ms before it passes data on" for port in slow),
+        command=f"mitherm wire probe --port {ports[0].path}" if ports else None,
+    )
+
+
+def library_damaged(seen: Evidence) -> Proof | None:
+    """F18."""
+    last = _last(seen, "firmware fetch")
+    failed = last is not None and last.outcome == "failed"
+    if not (seen.damaged_images or failed or seen.says("catalogue")):
+        return None
+    return because(
+        *(f"{name} in the library is not what its SHA-256 says" for name in seen.damaged_images),
+        f"the journal's last firmware fetch ended with {last.error}" if failed and last is not None else None,
+        "no image in the library is damaged" if not seen.damaged_images else None,
+        command=f"mitherm firmware fetch {seen.damaged_images[0]}" if seen.damaged_images else None,
+    )
+
+
+def history_holes(seen: Evidence) -> Proof | None:
+    """F19."""
+    contact = seen.contact
+    if contact is None or not seen.says("history"):
+        return None
+    clock = contact.newest_record_s
+    unset = clock is not None and clock < SET_SINCE_S
+    off = _logging_off(contact.config)
+    return because(
+        "the unit's clock was never set: it counts from 1970" if unset else None,
+        "logging is switched off (averaging is 0)" if off else None,
+        "clock and logging are in order: the connection broke in the middle" if not (unset or off) else None,
+        command=None if unset or off else "mitherm history fetch {unit}",
+    )
+
+
+def host_clock(seen: Evidence) -> Proof | None:
+    """F19 as far as this computer is to blame."""
+    if seen.host.clock is None:
+        return None
+    return because(
+        seen.host.clock,
+        remedy="Set the clock of this computer: units get their time from it.",
+        command="timedatectl set-ntp true",
+    )
+
+
+def receiver_shows_nothing(seen: Evidence) -> Proof | None:
+    """F20."""
+    air = seen.air
+    if air.encrypted and not air.decrypted and not seen.has_bind_key:
+        return because(
+            f"{air.encrypted} encrypted beacon(s) heard, and the vault has no bind key of the unit",
+            command="mitherm keys fetch",
+        )
+    unread = sorted(air.formats & _PLAIN_FOR_OTHERS)
+    if not seen.says("home-assistant") or not air.heard or not (unread or air.encrypted):
+        return None
+    return because(
+        f"the unit sends {', '.join(unread or sorted(air.formats))}",
+        "mitherm can read it" if not air.encrypted else None,
+    )
+
+
+def _last(seen: Evidence, operation: str) -> Run | None:
+    return next((run for run in reversed(seen.runs) if run.operation.startswith(operation)), None)
+
+
+def _logging_off(config: bytes | None) -> bool:
+    if config is None:
+        return False
+    try:
+        return Config.from_bytes(config).values.get("averaging") == 0
+    except DecodeError:
+        return False
+
+
+FETCH: Final = "mitherm keys fetch"
+HOST_FILES: Final = (
+    Cause(
+        "F17",
+        "The wire programmer gets no answer",
+        "Check ground, the SWS pad and the resistor or diode, switch the supply off and on, go slower, try another adapter.",
+        "mitherm wire probe --port PORT",
+        wire_silent,
+        ("wire",),
+        about="host",
+    ),
+    Cause(
+        "F18",
+        "The catalogue or an image file is missing or damaged",
+        "Fetch the file again: it is checked by length, CRC and SHA-256. The shipped table works offline.",
+        "mitherm firmware list --all",
+        library_damaged,
+        ("catalogue",),
+        about="host",
+    ),
+    Cause(
+        "F19",
+        "The clock is wrong: history shows holes or 1970",
+        "Set the clock, read the history again and merge.",
+        "mitherm clock set {unit}",
+        host_clock,
+        ("history",),
+        about="host",
+    ),
+)
+DATA_CAUSES: Final = (
+    Cause(
+        "F2",
+        "Login fails: the token is of an older binding, or of the wrong field",
+        "Fetch the keys anew after the last time the unit was added, and import them.",
+        FETCH,
+        old_token,
+        ("login-refused",),
+        ("mi-home-29/15",),
+    ),
+    Cause(
+        "F1",
+        "Activation cannot work: this firmware takes keys from the owner's account only",
+        "Add the unit in Mi Home, fetch its keys from your account, then log in; do not press Activation.",
+        FETCH,
+        keys_from_account,
+        ("activating",),
+        ("mi-home-29/10", "mi-home-29/11"),
+    ),
+    Cause(
+        "F6",
+        "Mi Home would refuse it (-29): foreign identity records are in its flash",
+        "Delete the unit in the app; save and erase the Mi records, put stock back, add it again.",
+        "mitherm bring {unit} --to mi-home-ready",
+        foreign_identity,
+        ("did-refused",),
+        ("mi-home-29/1",),
+    ),
+    Cause(
+        "F12",
+        "Settings are gone after a battery change",
+        "Apply the saved settings again; pvvx 5.8 and newer lose them less easily.",
+        "mitherm config apply {unit} PROFILE",
+        settings_lost,
+        ("settings-lost",),
+    ),
+    Cause(
+        "F10",
+        "Beacons cannot be decrypted: wrong or old bind key",
+        "Disconnect everything, wait 10 to 60 minutes near the unit, test again; if it stays, fetch the keys anew.",
+        "mitherm keys test {unit}",
+        not_decrypted,
+        ("undecrypted",),
+    ),
+    Cause(
+        "F20",
+        "The receiver shows nothing although the unit sends",
+        "Send BTHome v2 on the 1M PHY, and give the receiver the key.",
+        "mitherm config set {unit} advertising_type=bthome",
+        receiver_shows_nothing,
+        ("home-assistant",),
+    ),
+    Cause(
+        "F19",
+        "The clock is wrong: history shows holes or 1970",
+        "Set the clock, read the history again and merge.",
+        "mitherm clock set {unit}",
+        history_holes,
+        ("history",),
+    ),
+)

@@ -1,0 +1,196 @@
+"""Causes around an update: F3, F4, F13, F14, F16 (product-needs.md 2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mitherm.image.known_bad import UnitFacts, known_bad
+from mitherm.image.recognise import Identity
+from mitherm.ops.doctor.evidence import Evidence
+from mitherm.ops.doctor.finding import Cause, Proof, because
+from mitherm.store.journal import Run
+
+_BROKEN: Final = frozenset({"TransferFailed", "LinkLost", "LinkTimeout", "DeviceNotFound", None})
+_NEW_BOARD: Final = "B1.6-2025"
+_NEW_BOARD_SERIAL: Final = "F2.0-3-FY"
+_NEW_BOARD_ID: Final = 14
+_LONG_SERIAL: Final = 21
+"""2A25 of the B1.6 build of 0159 has two characters more than that of the c build."""
+_LYWSD03MMC_BUILD: Final = 10
+_STATUS: Final = {
+    1: "a packet was lost: repeat, slower",
+    2: "a packet was damaged: repeat, slower",
+    3: "flash could not be written: fresh cell, or the bank was not blank; repeat",
+    4: "packets were missing at the end: repeat, slower",
+    5: "it took too long or the end was lost: repeat, slower",
+    6: "the image file is damaged: get it anew",
+}
+
+
+def signature_refused(seen: Evidence) -> Proof | None:
+    """F3."""
+    unit = seen.generation_2
+    if unit is None or not (_came_back(seen) or seen.says("old-firmware")):
+        return None
+    return because(f"{unit.label} still runs and accepts signed images only", _transferred(seen))
+
+
+def blank_display(seen: Evidence) -> Proof | None:
+    """F4."""
+    unit = seen.seen
+    if unit is None:
+        return None
+    rows = _blank_rows(seen)
+    board = f"board {board_of(seen) or 'not known'}, {unit.label}"
+    if rows:
+        return because(board, *rows, command=_image_for(seen))
+    if seen.says("blank-display"):
+        return because(board, "the radio works, so the unit lives", "no rule knows this board and image as blank")
+    return None
+
+
+def transfer_broke(seen: Evidence) -> Proof | None:
+    """F13."""
+    update = _failed_update(seen)
+    if update is None or seen.seen is None or update.error not in _BROKEN | {"KeyboardInterrupt", "CancelledError"}:
+        return None
+    return because(
+        f"{update.steps[-1]} was {'cut off' if update.error is None else f'ended by {update.error}'}",
+        f"{seen.seen.label} runs: the unit is unharmed",
+        f"signal {seen.air.rssi_dbm} dBm" if seen.air.rssi_dbm is not None else None,
+        f"supply {seen.seen.battery_mv} mV under load" if seen.seen.battery_mv is not None else None,
+        command=_again(update),
+    )
+
+
+def status_code(seen: Evidence) -> Proof | None:
+    """F14."""
+    status = seen.told.status
+    update = _failed_update(seen)
+    if status is not None:
+        return because(f"status {status}: {_STATUS[status]}", "units never send the code: the program inferred it")
+    if update is None or not _came_back(seen) or seen.generation_2 is not None or seen.seen is None:
+        return None
+    return because(
+        f"{update.steps[-1]} was transferred completely, but {seen.seen.label} runs",
+        "this firmware checks no signature: the end was lost (status 5), or the image damaged (6)",
+        command=_again(update),
+    )
+
+
+def hardware_string(seen: Evidence) -> Proof | None:
+    """F16."""
+    if seen.seen is None or seen.seen.identity.hardware is not None:
+        return None
+    text = seen.seen.identity.hardware_string
+    if text is None:
+        return None
+    return because(f"2A27 says {text!r}, which is no board revision", "the string area is blank or overwritten")
+
+
+def board_of(seen: Evidence) -> str | None:
+    """The board as the tables name it."""
+    unit = seen.seen
+    if unit is None:
+        return None
+    serial = (seen.contact.serial if seen.contact is not None else None) or ""
+    if serial.startswith(_NEW_BOARD_SERIAL) or unit.hardware_id == _NEW_BOARD_ID or unit.identity.hardware == "B1.1":
+        return _NEW_BOARD
+    return unit.identity.hardware
+
+
+def _blank_rows(seen: Evidence) -> list[str]:
+    unit = seen.seen
+    if unit is None or unit.family not in ("stock", "pvvx", "atc1441"):
+        return []
+    serial = (seen.contact.serial if seen.contact is not None else None) or ""
+    build = ("B1.6" if len(serial) >= _LONG_SERIAL else "c") if seen.generation_2 is not None and serial else ""
+    image = Identity(
+        unit.family,  # type: ignore[arg-type]
+        unit.version,
+        unit.identity.model,
+        _LYWSD03MMC_BUILD if unit.family == "pvvx" else None,
+        build,
+    )
+    rows = known_bad(image, UnitFacts(model=unit.identity.model, hardware=board_of(seen)))
+    return [row.text for row in rows if row.verdict == "blank"]
+
+
+def _image_for(seen: Evidence) -> str | None:
+    return "mitherm flash {unit} pvvx-5.8" if board_of(seen) == _NEW_BOARD else None
+
+
+def _failed_update(seen: Evidence) -> Run | None:
+    update = seen.last_update
+    if update is None or update.outcome not in (None, "failed", "interrupted"):
+        return None
+    if not update.steps[-1].startswith("flash") or _runs_it(seen, update):
+        return None
+    return update
+
+
+def _came_back(seen: Evidence) -> bool:
+    """Whether an image was transferred, and something else runs."""
+    update = _failed_update(seen)
+    return update is not None and update.error == "NotVerified"
+
+
+def _runs_it(seen: Evidence, update: Run) -> bool:
+    return seen.seen is not None and update.steps[-1] == f"flash {seen.seen.label}"
+
+
+def _transferred(seen: Evidence) -> str | None:
+    update = _failed_update(seen)
+    return f"{update.steps[-1]} was transferred completely, but not taken" if update is not None else None
+
+
+def _again(update: Run) -> str:
+    """The command that does it again; after an interruption it goes on from what the unit shows."""
+    family = update.steps[-1].removeprefix("flash ").partition(" ")[0]
+    return f"mitherm bring {{unit}} --to {family}" if family in ("pvvx", "atc1441", "stock") else "mitherm journal"
+
+
+UPDATE_CAUSES: Final = (
+    Cause(
+        "F3",
+        "The upload reached 100 %, but the old firmware is back: the signature was not accepted",
+        "The unit is unharmed. Builds of 2.1.1_0159 differ: put the genuine signed 2.1.1_0159 on it, then repeat.",
+        "mitherm flash {unit} stock-2.1.1_0159",
+        signature_refused,
+        ("old-firmware",),
+        ("F14",),
+    ),
+    Cause(
+        "F13",
+        "A transfer broke off",
+        "Harmless: the old firmware goes on. Go nearer, use a fresh cell, start again.",
+        "mitherm bring {unit} --to pvvx",
+        transfer_broke,
+        ("transfer-breaks",),
+    ),
+    Cause(
+        "F14",
+        "An update ended with a status code, or was not taken",
+        "Start again, slower.",
+        "mitherm bring {unit} --to pvvx",
+        status_code,
+        ("ota-status",),
+    ),
+    Cause(
+        "F4",
+        "The display is blank: this firmware does not know the board's display",
+        "The radio works, so the unit can be flashed again: take an image that knows the board.",
+        "mitherm bring {unit} --to pvvx",
+        blank_display,
+        ("blank-display",),
+    ),
+    Cause(
+        "F16",
+        "The hardware revision is not readable",
+        "Keep the true string in your records and do not choose an image by it; pvvx finds the board by itself.",
+        "mitherm bring {unit} --to pvvx",
+        hardware_string,
+        ("hardware-string",),
+        ("mi-home-29/5",),
+    ),
+)

@@ -1,0 +1,36 @@
+"""All causes in their rank, and the diagnosis: pure, the same evidence gives the same findings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mitherm.ops.doctor.evidence import Evidence
+from mitherm.ops.doctor.finding import Cause, Finding, finding
+from mitherm.ops.doctor.rules_data import DATA_CAUSES, HOST_FILES
+from mitherm.ops.doctor.rules_link import HOST_CAUSES, LINK_CAUSES
+from mitherm.ops.doctor.rules_mi_home import ROW, ROWS
+from mitherm.ops.doctor.rules_update import UPDATE_CAUSES
+
+CAUSES: Final[tuple[Cause, ...]] = (*HOST_CAUSES, *LINK_CAUSES, *UPDATE_CAUSES, *ROWS, *DATA_CAUSES, *HOST_FILES)
+"""What hides everything else comes first: the radio, the way to the unit, an update that failed, keys, data."""
+
+
+def diagnose(seen: Evidence) -> list[Finding]:
+    """What applies, the likeliest first: what explains a told symptom, then by rank.
+
+    Of the Mi Home rows only the first that matches is named, and a cause only once although it has several ids.
+    """
+    about = "host" if seen.unit is None else "unit"
+    kept: list[Finding] = []
+    causes = [cause for cause in CAUSES if cause.about == about]
+    for cause in sorted(causes, key=lambda cause: not seen.says(*cause.symptoms)):
+        if any(cause.id in one.also or (_is_row(cause.id) and _is_row(one.id)) for one in kept):
+            continue
+        proof = cause.judge(seen)
+        if proof is not None:
+            kept.append(finding(cause, proof, seen))
+    return kept
+
+
+def _is_row(name: str) -> bool:
+    return name.startswith(ROW)
