@@ -86,7 +86,12 @@ class Monitor:
 
     def counters(self) -> dict[str, dict[str, float]]:
         """For metrics and the last words: frames by fate, and what each sink delivered and dropped."""
+        now = self._bench.clock()
+        present = self.moment(now).timestamp()
         return {
+            "mitherm_last_seen_timestamp_seconds/address": {
+                unit: round(present - age_s, 3) for unit, age_s in self._streams.ages(now).items()
+            },
             "mitherm_frames_total/result": dict(self._streams.counts),
             "mitherm_units": {"": len(self._streams.units)},
             "mitherm_sink_sent_total/sink": {sink.name: sink.sent for sink in self._sinks},

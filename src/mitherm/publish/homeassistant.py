@@ -193,8 +193,8 @@ class HomeAssistantLayout:
         if report.address is not None:
             told["connections"] = [["bluetooth", str(report.address)]]
         known = {
-            "name": report.name or f"Thermometer {report.unit}",
-            "manufacturer": "Xiaomi" if report.model in (None, "LYWSD03MMC") or report.family == "stock" else None,
+            "name": _name(report),
+            "manufacturer": "Qingping" if (report.model or "").startswith("CG") else "Xiaomi" if report.model else None,
             "model": report.model,
             "model_id": report.model,
             "hw_version": report.hardware,
@@ -304,6 +304,14 @@ def _state_values(report: Report) -> dict[str, Any]:
     if report.family != "stock":
         found["problem"] = report.fault
     return found
+
+
+def _name(report: Report) -> str:
+    """All stock units have the same name."""
+    if report.name is None or report.name == report.model:
+        tail = report.address.compact[-6:].upper() if report.address is not None else report.unit
+        return f"{report.name or 'Thermometer'} {tail}"
+    return report.name
 
 
 def _numbered(key: str) -> tuple[str, int]:

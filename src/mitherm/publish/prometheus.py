@@ -35,7 +35,6 @@ METRICS: Final = (
     Metric("mitherm_battery_percent", "Battery as the firmware scales it", lambda one: one.battery_pct),
     Metric("mitherm_battery_volts", "Battery", lambda one: one.battery_mv and one.battery_mv / 1000),
     Metric("mitherm_rssi_dbm", "Strength of the last advert", lambda one: one.rssi_dbm),
-    Metric("mitherm_last_seen_timestamp_seconds", "When news came last", lambda one: round(one.at.timestamp(), 3)),
     Metric("mitherm_available", "0: silent", lambda one: int(one.available)),
     Metric("mitherm_sensor_fault", "1: the sensor fails", lambda one: int(one.fault)),
     Metric("mitherm_key_problem", "1: beacons cannot be read", lambda one: int(one.key in _UNREADABLE)),
