@@ -12,14 +12,18 @@ from mitherm.image.synth import package
 from mitherm.model.address import Address
 from mitherm.ops.bench import Bench, Stores
 from mitherm.protocol.events import Event
+from mitherm.protocol.uuids import OTA
 from mitherm.store.inventory import Inventory
 from mitherm.store.journal import Journal
 from mitherm.store.library import Library
 from mitherm.store.vault import Vault
+from mitherm.virtual.chip import Action
 from mitherm.virtual.clock import VirtualClockLoop
+from mitherm.virtual.faults import Fault
 from mitherm.virtual.loopback import Loopback
 from mitherm.virtual.mi_home import MiHome
 from mitherm.virtual.spec import parse_spec
+from mitherm.virtual.unit import Unit
 from mitherm.virtual.world import World, create_units
 
 T = TypeVar("T")
@@ -45,6 +49,10 @@ class Rig:
                 mi_home.enter(unit.address, unit.keys, unit.spec.model)
         mi_home.save()
         self.keys = {unit.address: unit.keys for unit in made}
+        self.links = 0
+        """Connections made so far."""
+        self.writes: list[tuple[str, bytes]] = []
+        """Everything that was written to a unit so far: characteristic and value."""
 
     @property
     def stores(self) -> Stores:
@@ -72,6 +80,8 @@ class Rig:
         """A bench over the in-memory radio; the units are saved at the end."""
         loop = asyncio.get_running_loop()
         world = World.open(self.folder, now=loop.time())
+        for unit in world.units:
+            self._listen(unit)
         try:
             async with Loopback(world.units, name="virtual:test") as radio:
                 yield Bench(
@@ -81,12 +91,32 @@ class Rig:
                     wall=wall,
                     clock=loop.time,
                     tell=self.events.append,
-                    ask=lambda question: True,
-                    allow_synthetic=True,
-                    **more,
+                    **{"ask": lambda question: True, "allow_synthetic": True, **more},
                 )
         finally:
             world.close(loop.time())
+
+    def _listen(self, unit: Unit) -> None:
+        connect, write = unit.connect, unit.write
+
+        def connected(now: float) -> list[Action]:
+            self.links += 1
+            return connect(now)
+
+        def written(now: float, char: str, data: bytes) -> list[Action]:
+            self.writes.append((char, data))
+            return write(now, char, data)
+
+        unit.connect, unit.write = connected, written
+
+    @property
+    def updates_begun(self) -> int:
+        """Writes to the characteristic of the update so far."""
+        return sum(char == OTA for char, _ in self.writes)
+
+    def fault(self, *faults: Fault, address: Address = UNIT) -> None:
+        """Plant faults; they lie in the unit's state file and wait."""
+        self.world(lambda world: world.find(address).faults.faults.extend(faults))
 
     def run(self, work: Callable[[Bench], Coroutine[Any, Any, T]], **more: Any) -> T:
         """Run one operation on a fresh bench."""

@@ -22,7 +22,8 @@ _NEW_BOARD_STRING: Final = "B1.1"
 """What pvvx calls the boards of 2025 in 2A27."""
 _NEW_BOARD_SERIAL: Final = re.compile(r"F2\.0-\d-FY-")
 """Beginning of 2A25 on boards of 2025: the rest of the hardware string (flash-layout.md 2)."""
-_SERIAL_LENGTH: Final = 20
+SERIAL_LENGTH: Final = 20
+"""Characters of 2A25, except on build B1.6 of 2.1.1_0159."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class Observation:
         """Stock 2.1.1_0159: its build B1.6 answers 22 characters to 2A25, all others 20 (mi-auth.md 1.3, by emulation)."""
         if self.family != "stock" or self.version != "2.1.1_0159":
             return None
-        return "B1.6" if self.serial is not None and len(self.serial) > _SERIAL_LENGTH else None
+        return "B1.6" if self.serial is not None and len(self.serial) > SERIAL_LENGTH else None
 
     @property
     def is_custom(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mitherm.device.identify import known_family
-from mitherm.device.observation import Observation
+from mitherm.device.observation import SERIAL_LENGTH, Observation
 from mitherm.errors import AnswerNeeded, GuardRefused, KeysMissing, NotVerified
 from mitherm.model.address import Address
 from mitherm.ops.activate import register_unit
@@ -89,7 +89,8 @@ class _Expected:
 def _flashed(seen: Observation, step: Flash) -> Observation:
     image = step.image
     identity = replace(seen.identity, family=known_family(image.family), version=image.version)
-    return replace(seen, identity=identity, mi_generation=None, records=None)
+    serial = seen.serial[:SERIAL_LENGTH] if seen.serial else None
+    return replace(seen, identity=identity, mi_generation=None, records=None, serial=serial)
 
 
 @dataclass(slots=True)
@@ -194,6 +195,7 @@ class _Road:
             seen=expected.seen,
             image=image,
             extended=isinstance(step, Flash) and step.area_kib is not None,
+            passing=sum(isinstance(other, Flash) for other in plan.steps[plan.steps.index(step) :]) > 1,
             goal=plan.goal,
             records_saved=expected.records_saved,
             has_keys=expected.has_keys,

@@ -46,6 +46,8 @@ class Case:
     image: Chosen | None = None
     extended: bool = False
     """Whether the image goes to a cleared area above the banks (command 73)."""
+    passing: bool = False
+    """Whether another image follows in the same plan."""
     goal: str = ""
     """Where the whole plan leads, for `bring`."""
     records_saved: bool = False
