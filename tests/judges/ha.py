@@ -189,7 +189,10 @@ def traps(messages: list[Message]) -> Iterator[tuple[str, str | None]]:
         if message.topic.endswith("/config") and message.payload
     ]
     states = [json.loads(one.payload) for one in messages if one.topic.endswith("/state") and one.payload]
-    keys = [set(state) for state in states]
+    keys = [
+        [set(json.loads(one.payload)) for one in messages if one.topic == topic and one.payload]
+        for topic in _state_topics(messages)
+    ]
     events = [message for message in messages if message.topic.endswith("/event")]
     components = [component for _, config in configs for component in config["components"].values()]
     told = [set(re.findall(r"value_json\.(\w+)", one.get("value_template", ""))) for one in components]
@@ -206,9 +209,9 @@ def traps(messages: list[Message]) -> Iterator[tuple[str, str | None]]:
         ),
         "every component names its platform": all("p" in one for one in components),
         "unique ids are unique": all(_unique(config["components"]) for _, config in configs),
-        "a component stands for a value that was sent": all(one <= set().union(*keys) for one in told),
+        "a component stands for a value that was sent": all(one <= set().union(*states) for one in told),
         "states are merged: no key is ever left out": all(
-            before <= after | {"trigger", "button"} for before, after in pairwise(keys)
+            before <= after | {"trigger", "button"} for unit in keys for before, after in pairwise(unit)
         ),
         "temperature and humidity expire": all(
             config["components"][name].get("expire_after")
@@ -229,6 +232,10 @@ def traps(messages: list[Message]) -> Iterator[tuple[str, str | None]]:
     }
     for rule, holds in rules.items():
         yield f"trap: {rule}", None if holds else "broken"
+
+
+def _state_topics(messages: list[Message]) -> set[str]:
+    return {message.topic for message in messages if message.topic.endswith("/state") and message.payload}
 
 
 def _unique(components: dict[str, Any]) -> bool:

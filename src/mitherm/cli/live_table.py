@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from mitherm.model.report import KeyState, Report
+from mitherm.protocol.events import Event, Notice
 from mitherm.publish.sink import Sink
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 REFRESH_S: Final = 0.5
 TREND_GLYPHS: Final = 12
+NOTICES: Final = 3
 _TREND_SAMPLES: Final = 360
 _TREND_STEP_S: Final = 10.0
 _LEAST_SPAN_C: Final = 1.0
@@ -60,6 +62,7 @@ class LiveTable(Sink):
         self._console = console
         self._ages = ages
         self._footer = footer
+        self._notices: deque[Notice] = deque(maxlen=NOTICES)
         self._latest: dict[str, Report] = {}
         self._trend: dict[str, deque[tuple[float, float]]] = {}
 
@@ -87,6 +90,11 @@ class LiveTable(Sink):
         except TimeoutError:
             return True
 
+    def tell(self, event: Event) -> None:
+        """Show a notice below the table: what others print to the terminal would be painted over."""
+        if isinstance(event, Notice):
+            self._notices.append(event)
+
     def take(self, report: Report) -> None:
         """Note a report."""
         self._latest[report.unit] = report
@@ -98,18 +106,21 @@ class LiveTable(Sink):
                 trend.append((at_s, report.temperature_c))
 
     def render(self) -> Group:
-        """The table and the line below it."""
+        """The table and the lines below it."""
         from rich.console import Group
         from rich.text import Text
 
-        return Group(self._table(), Text(self._footer(), style="dim"))
+        styles = {"warning": "yellow", "info": "dim"}
+        notices = [Text(f"! {one.text}", style=styles[one.level]) for one in self._notices]
+        return Group(self._table(), Text(self._footer(), style="dim"), *notices)
 
     def _table(self) -> Table:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
         table = Table(box=SIMPLE_HEAD, header_style="bold", padding=(0, 2, 0, 0))
-        table.add_column("unit", no_wrap=True)
+        table.add_column("name", no_wrap=True, style="bold")
+        table.add_column("address", no_wrap=True, style="dim")
         for name in ("°C", "%"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("trend", no_wrap=True, min_width=TREND_GLYPHS)
@@ -130,7 +141,8 @@ class LiveTable(Sink):
         age = Text(age_text(age_s), style="" if report.available else "bold red")
         key, key_style = _KEYS[report.key]
         return (
-            _unit(report),
+            Text(report.name or ""),
+            Text(report.unit),
             Text("" if report.temperature_c is None else f"{report.temperature_c:.2f}", style="bold cyan"),
             Text("" if report.humidity_pct is None else f"{report.humidity_pct:.2f}", style="cyan"),
             Text(trend, style="blue"),
@@ -140,14 +152,6 @@ class LiveTable(Sink):
             Text(report.format or ""),
             Text("sensor fails" if report.fault else key, style="bold red" if report.fault else key_style),
         )
-
-
-def _unit(report: Report) -> Text:
-    from rich.text import Text
-
-    if report.name is None:
-        return Text(report.unit, style="bold")
-    return Text.assemble((report.name, "bold"), "  ", (report.unit, "dim"))
 
 
 def _battery(report: Report) -> Text:

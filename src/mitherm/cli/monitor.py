@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,11 @@ import click
 
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
+from mitherm.cli.live_table import LiveTable
 from mitherm.cli.options import command
 from mitherm.cli.scan import reading_text
 from mitherm.cli.signals import stopped_by_signals
 from mitherm.model.report import Report
-from mitherm.ops.bench import Bench
 from mitherm.ops.monitor import Monitor
 from mitherm.ops.monitor_config import MonitorConfig
 from mitherm.ops.outlets import network_sinks, renamed
@@ -74,31 +75,25 @@ async def _monitor(app: App, config: MonitorConfig, form: str | None, duration_s
     async with open_bench(app) as bench:
         streams = Streams(accept=config.accepts, silence_s=config.silence_s)
         sinks: list[Sink] = []
+        if form == "table" and app.terminal.out.is_terminal:
+            table = LiveTable(app.terminal.out, lambda: streams.ages(bench.clock()), lambda: footer(monitor.counters()))
+            bench = replace(bench, tell=table.tell)
+            sinks.append(table)
+        elif form is not None:
+            sinks.append(_lines(form))
         monitor = Monitor(bench, streams, sinks, names=lambda unit: renamed(unit, config), notifier=Notifier())
-        sinks += network_sinks(bench, config, monitor.counters, os.environ, Paths.from_environment().journal.parent)
-        sinks += _stdout_sinks(app, bench, form, monitor, streams)
+        sinks += network_sinks(config, monitor.counters, os.environ, Paths.from_environment().journal.parent)
         with stopped_by_signals(monitor.stop):
             await monitor.run(duration_s)
-        _last_words(app, monitor.counters())
+        if not isinstance(sinks[0] if sinks else None, LiveTable):
+            app.terminal.tell(Notice("info", footer(monitor.counters())))
         if not monitor.stop.is_set():
             monitor.raise_if_unreached()
 
 
-def _stdout_sinks(app: App, bench: Bench, form: str | None, monitor: Monitor, streams: Streams) -> list[Sink]:
-    match form:
-        case "jsonl":
-            return [LineSink("stdout", sys.stdout, json_line)]
-        case "csv":
-            return [LineSink("stdout", sys.stdout, csv_line, csv_header())]
-        case "table" if app.terminal.out.is_terminal:
-            from mitherm.cli.live_table import LiveTable
-
-            return [
-                LiveTable(app.terminal.out, lambda: streams.ages(bench.clock()), lambda: footer(monitor.counters()))
-            ]
-        case "table":
-            return [LineSink("stdout", sys.stdout, text_line)]
-    return []
+def _lines(form: str) -> Sink:
+    encode, header = {"jsonl": (json_line, ""), "csv": (csv_line, csv_header()), "table": (text_line, "")}[form]
+    return LineSink("stdout", sys.stdout, encode, header)
 
 
 def text_line(report: Report) -> str:
@@ -142,7 +137,3 @@ def _sinks(counters: Mapping[str, Mapping[str, float]]) -> list[str]:
         ]
         found.append(", ".join([f"{name}: {sent:.0f} sent", *more]))
     return found
-
-
-def _last_words(app: App, counters: Mapping[str, Mapping[str, float]]) -> None:
-    app.terminal.tell(Notice("info", footer(counters)))

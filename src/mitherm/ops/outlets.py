@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitherm.model.report import Report
-from mitherm.ops.bench import Bench
 from mitherm.ops.monitor_config import MonitorConfig, MqttConfig
 from mitherm.publish.sink import Sink
 from mitherm.store.inventory import KnownUnit
@@ -20,13 +19,11 @@ if TYPE_CHECKING:
 Counters = Callable[[], Mapping[str, Mapping[str, float]]]
 
 
-def network_sinks(
-    bench: Bench, config: MonitorConfig, counters: Counters, environ: Mapping[str, str], state: Path
-) -> list[Sink]:
+def network_sinks(config: MonitorConfig, counters: Counters, environ: Mapping[str, str], state: Path) -> list[Sink]:
     """Sinks in the order of the options; `state` is the folder for queues. Raises UsageProblem, FileMissing."""
     found: list[Sink] = []
     if config.mqtt is not None:
-        found.append(_mqtt(bench, config, config.mqtt, environ, state))
+        found.append(_mqtt(config, config.mqtt, environ, state))
     if config.prometheus:
         from mitherm.publish.prometheus import PrometheusSink
 
@@ -61,7 +58,7 @@ def _version_key(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.replace("_", ".").split(".") if part.isdecimal())
 
 
-def _mqtt(bench: Bench, config: MonitorConfig, mqtt: MqttConfig, environ: Mapping[str, str], state: Path) -> Sink:
+def _mqtt(config: MonitorConfig, mqtt: MqttConfig, environ: Mapping[str, str], state: Path) -> Sink:
     from mitherm.publish.homeassistant import HomeAssistantLayout
     from mitherm.publish.mqtt import MqttSink
     from mitherm.publish.topics import PlainLayout
