@@ -71,8 +71,8 @@ class Identity:
     """xiaomi or qingping, of the firmware that runs; None for custom firmware."""
     generation: int | None = None
     """Stock: 1 can be activated without the vendor's cloud, 2 cannot."""
-    board: Model | None = None
-    """What is known about this model and, where it can be told, this board of it."""
+    boards: tuple[Model, ...] = ()
+    """What is known about the model; more than one where it was redesigned and nothing tells which board this is."""
     test_build: bool = False
     """pvvx' build with the extra service FFE0."""
     confidence: Confidence = "high"
@@ -132,11 +132,11 @@ def _stock(seen: Evidence, services: set[str]) -> Identity:
     reasons: tuple[str, ...] = ("service ebe0ccb0: firmware of Xiaomi",)
     model = seen.text(uuids.MODEL_NUMBER) or seen.advertised_name
     version = _stock_version(seen, model)
-    board = models.board(model, version=version)
+    boards = models.candidates(model, version=version)
     confidence: Confidence = "high"
     if version is not None:
-        reasons += (f"2A26 says {version}", *_board_reasons(board))
-        generation = _generation(board, version)
+        reasons += (f"2A26 says {version}", *_board_reasons(boards))
+        generation = _generation(boards, version)
     else:
         text = seen.text(uuids.FIRMWARE_REVISION)
         reasons += (f"2A26 is no version: {text!r}" if text else "2A26 was not readable", _line_reason(services))
@@ -146,7 +146,7 @@ def _stock(seen: Evidence, services: set[str]) -> Identity:
         "stock",
         version,
         model,
-        board=board,
+        boards=boards,
         vendor="xiaomi",
         generation=generation,
         confidence=confidence,
@@ -162,15 +162,17 @@ def _stock_version(seen: Evidence, model: str | None) -> str | None:
     return text if fits else None
 
 
-def _generation(board: Model | None, version: str) -> int | None:
-    group = board.stock_of(version) if board is not None else None
+def _generation(boards: tuple[Model, ...], version: str) -> int | None:
+    group = boards[0].stock_of(version) if boards else None
     if group is not None:
         return group.generation
     return 1 if version.startswith(("0.", "1.")) else 2
 
 
-def _board_reasons(board: Model | None) -> tuple[str, ...]:
-    return (f"the board is an {board.label}",) if board is not None and board.board else ()
+def _board_reasons(boards: tuple[Model, ...]) -> tuple[str, ...]:
+    if not boards or not boards[0].board:
+        return ()
+    return (f"the board is {' or '.join(board.label for board in boards)}",)
 
 
 def _qingping(seen: Evidence) -> Identity:
@@ -178,9 +180,9 @@ def _qingping(seen: Evidence) -> Identity:
     text = seen.text(uuids.FIRMWARE_REVISION)
     version = text if text is not None and _STOCK_VERSION.fullmatch(text) else None
     model = models.named(seen.advertised_name) or seen.text(uuids.MODEL_NUMBER)
-    board = models.board(model, version=version)
-    reasons = ("the Qingping service is present", *_board_reasons(board))
-    return Identity("other", version, model, board=board, vendor="qingping", evidence=reasons)
+    boards = models.candidates(model, version=version)
+    reasons = ("the Qingping service is present", *_board_reasons(boards))
+    return Identity("other", version, model, boards=boards, vendor="qingping", evidence=reasons)
 
 
 def _line_reason(services: set[str]) -> str:
@@ -204,7 +206,7 @@ def _custom(seen: Evidence, services: set[str]) -> Identity:
     return Identity(
         "atc1441",
         model=models.LYWSD03MMC,
-        board=models.board(models.LYWSD03MMC),
+        boards=models.boards(models.LYWSD03MMC),
         confidence="high" if sure else "medium",
         evidence=("service 1F10: custom firmware", f"{reason} and there is no device information"),
     )
@@ -226,18 +228,18 @@ def _pvvx(seen: Evidence, reasons: tuple[str, ...]) -> Identity:
     found, model = models.of_hardware(hardware_id), seen.text(uuids.MODEL_NUMBER)
     if model is None and found is not None:
         model, reasons = found.name, (*reasons, f"hardware id {hardware_id}: {found.label}")
-    board = models.board(model, hardware_id=hardware_id)
+    boards = models.candidates(model, hardware_id=hardware_id)
     return Identity(
         "pvvx",
         version,
         model,
-        board=board,
+        boards=boards,
         hardware_id=hardware_id,
         confidence="high" if version is not None else "medium",
         evidence=(
             *reasons,
             f"{source} says {version}" if version else "no version was readable",
-            *_board_reasons(board),
+            *_board_reasons(boards),
         ),
     )
 

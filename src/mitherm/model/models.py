@@ -348,12 +348,19 @@ def boards(name: str | None) -> tuple[Model, ...]:
     return by_alias or tuple(model for model in MODELS if model.name == name)
 
 
-def board(name: str | None, *, version: str | None = None, hardware_id: int | None = None) -> Model | None:
-    """The one board a unit has: by what pvvx found, by its stock version, else the only or first of its name."""
+def candidates(name: str | None, *, version: str | None = None, hardware_id: int | None = None) -> tuple[Model, ...]:
+    """The boards a unit may have: by what pvvx found, by its stock version, else all of its name."""
     found = boards(name)
-    by_id = [model for model in found if hardware_id is not None and hardware_id in model.ids]
-    by_version = [model for model in found if version is not None and any(group.runs(version) for group in model.stock)]
-    return next(iter(by_id or by_version or found), None)
+    by_id = tuple(model for model in found if hardware_id is not None and hardware_id in model.ids)
+    by_version = tuple(
+        model for model in found if version is not None and any(group.runs(version) for group in model.stock)
+    )
+    return by_id or by_version or found
+
+
+def board(name: str | None, *, version: str | None = None, hardware_id: int | None = None) -> Model | None:
+    """The first of the candidates: enough where boards of one name do not differ."""
+    return next(iter(candidates(name, version=version, hardware_id=hardware_id)), None)
 
 
 def same_model(one: str, other: str) -> bool:
@@ -369,9 +376,10 @@ def same_version(one: str | None, other: str | None) -> bool:
     return short == full or (len(short) == _VERSION_DIGITS and full.endswith("_" + short))
 
 
-def image_fits(device_id: int, unit: Model) -> bool:
-    """Whether a pvvx build is the one for a board; builds for another board of the same name are not."""
-    return device_id == unit.device_id
+def image_fits(device_id: int, unit: tuple[Model, ...]) -> bool | None:
+    """Whether a pvvx build is the one for a unit that has one of these boards; None = for some of them only."""
+    fitting = {model.device_id == device_id for model in unit}
+    return None if len(fitting) > 1 else fitting == {True}
 
 
 def named(advert_name: str | None) -> str | None:
