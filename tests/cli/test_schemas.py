@@ -16,7 +16,7 @@ from mitherm.cli.app import root, run
 from mitherm.cli.schemas import schema, schema_names
 
 SHARED = {"common", "envelope"}
-STREAMS = {"scan --watch"}
+STREAMS = {"scan --watch", "monitor --json"}
 STOCK, FLASHED = "A4:C1:38:00:00:01", "A4:C1:38:00:00:02"
 
 
