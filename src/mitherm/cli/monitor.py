@@ -82,7 +82,7 @@ async def _monitor(app: App, config: MonitorConfig, form: str | None, duration_s
         elif form is not None:
             sinks.append(_lines(form))
         monitor = Monitor(bench, streams, sinks, names=lambda unit: renamed(unit, config), notifier=Notifier())
-        sinks += network_sinks(config, monitor.counters, os.environ, Paths.from_environment().journal.parent)
+        sinks += network_sinks(bench, config, monitor.counters, os.environ, Paths.from_environment().journal.parent)
         with stopped_by_signals(monitor.stop):
             await monitor.run(duration_s)
         if not isinstance(sinks[0] if sinks else None, LiveTable):

@@ -92,6 +92,8 @@ class _Unit:
     config: str = ""
     available: str = ""
     firmware: str = ""
+    percent: float | None = None
+    """Of an update that is under way."""
     expire_after_s: int = 0
 
 
@@ -151,6 +153,19 @@ class HomeAssistantLayout:
             *(f"{self._base}/{unit}/{tail}" for tail in ("state", "availability", "fw")),
         )
         return [Message(topic, "", retain=True) for topic in topics]
+
+    def last(self, unit: str) -> Report | None:
+        """The last report of a unit."""
+        found = self._units.get(unit)
+        return found.report if found is not None else None
+
+    def installing(self, unit: str, percent: float | None) -> list[Message]:
+        """How far an update is; None: it ended, one way or the other."""
+        found = self._units.get(unit)
+        if found is None:
+            return []
+        found.percent = percent
+        return self._firmware(unit, found)
 
     def install_topic(self, unit: str = "+") -> str:
         """Where Home Assistant asks for an update."""
@@ -268,7 +283,10 @@ class HomeAssistantLayout:
         if unit.report.version is None:
             return []
         latest = self._latest(unit.report) or unit.report.version
-        firmware = compact_json({"installed_version": unit.report.version, "latest_version": latest})
+        told: dict[str, Any] = {"installed_version": unit.report.version, "latest_version": latest}
+        if self._install:
+            told |= {"in_progress": unit.percent is not None, "update_percentage": unit.percent}
+        firmware = compact_json(told)
         if firmware == unit.firmware:
             return []
         unit.firmware = firmware

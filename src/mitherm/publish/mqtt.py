@@ -31,10 +31,7 @@ _REFUSED: Final = (4, 5, 134, 135)
 
 
 class MqttSink(Sink):
-    """Publishes with QoS 1 and takes a message off the queue when the broker has answered for it.
-
-    `birth_topic` is where Home Assistant says `online`; `on_install(unit id)` is called when it asks for an update.
-    """
+    """Publishes with QoS 1 and takes a message off the queue when the broker has answered for it."""
 
     def __init__(
         self,
@@ -43,19 +40,19 @@ class MqttSink(Sink):
         *,
         queue_file: Path | None = None,
         queue_limit: int = LIMIT,
-        birth_topic: str | None = None,
-        install_topic: str | None = None,
-        on_install: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__("mqtt")
         self.connected = False
+        self.birth_topic: str | None = None
+        """Where Home Assistant says `online`."""
+        self.install_topic: str | None = None
+        """Where it asks for an update;"""
+        self.on_install: Callable[[str], None] | None = None
+        """this is called with the unit's object id then."""
         self._broker = broker
         self._layouts = layouts
         self._queue_file = queue_file
         self._queue_limit = queue_limit
-        self._birth_topic = birth_topic
-        self._install_topic = install_topic
-        self._on_install = on_install
         self._bridge = bridge_topic(broker.base)
         self._queue: MessageQueue | None = None
         self._changed = asyncio.Event()
@@ -98,7 +95,7 @@ class MqttSink(Sink):
             group.create_task(self._stay_connected())
             while batch := await self.feed.batch():
                 for layout in self._layouts:
-                    self._put(message for report in batch for message in layout.messages(report))
+                    self.post(message for report in batch for message in layout.messages(report))
             self._ended.set()
             self._changed.set()
 
@@ -109,7 +106,8 @@ class MqttSink(Sink):
 
     # --- the queue ----------------------------------------------------------------------------------------------------
 
-    def _put(self, messages: Iterable[Message]) -> None:
+    def post(self, messages: Iterable[Message]) -> None:
+        """Queue messages; what the disk does not take is counted as lost."""
         queue = self._open_queue()
         for message in messages:
             try:
@@ -161,7 +159,7 @@ class MqttSink(Sink):
         async with self._client() as client:
             client.pending_calls_threshold = 2 * WINDOW
             await client.publish(self._bridge, ONLINE, QOS, retain=True)
-            for topic in filter(None, (self._birth_topic, self._install_topic, self._bridge)):
+            for topic in filter(None, (self.birth_topic, self.install_topic, self._bridge)):
                 await client.subscribe(topic, QOS)
             self.connected, self.problem, self._was_connected = True, None, True
             self._refresh()
@@ -216,15 +214,15 @@ class MqttSink(Sink):
             if topic == self._bridge:
                 if payload == OFFLINE:  # the last will of another gateway with the same topics; we are still here
                     await client.publish(self._bridge, ONLINE, QOS, retain=True)
-            elif topic == self._birth_topic:
+            elif topic == self.birth_topic:
                 if payload == ONLINE:
                     self._refresh()
-            elif self._on_install is not None and not message.retain:
-                self._on_install(topic.split("/")[-3])
+            elif self.on_install is not None and not message.retain:
+                self.on_install(topic.split("/")[-3])
 
     def _refresh(self) -> None:
         for layout in self._layouts:
-            self._put(layout.refresh())
+            self.post(layout.refresh())
 
 
 def _until_pause(batch: list[tuple[int, Message]]) -> list[tuple[int, Message]]:
