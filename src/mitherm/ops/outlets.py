@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Counters = Callable[[], Mapping[str, Mapping[str, float]]]
 
 
-def network_sinks(config: MonitorConfig, counters: Counters, environ: Mapping[str, str], state: Path) -> list[Sink]:
+def network_sinks(
+    bench: Bench, config: MonitorConfig, counters: Counters, environ: Mapping[str, str], state: Path
+) -> list[Sink]:
     """Sinks in the order of the options; `state` is the folder for queues. Raises UsageProblem, FileMissing."""
     found: list[Sink] = []
     if config.mqtt is not None:
