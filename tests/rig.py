@@ -22,7 +22,7 @@ from mitherm.virtual.clock import VirtualClockLoop
 from mitherm.virtual.faults import Fault
 from mitherm.virtual.loopback import Loopback
 from mitherm.virtual.mi_home import MiHome
-from mitherm.virtual.spec import parse_spec
+from mitherm.virtual.spec import UnitSpec, parse_spec
 from mitherm.virtual.unit import Unit
 from mitherm.virtual.world import World, create_units
 
@@ -38,11 +38,13 @@ def wall() -> datetime:
 class Rig:
     """A folder of virtual units and the stores of one user."""
 
-    def __init__(self, folder: Path, *specs: str) -> None:
+    def __init__(self, folder: Path, *specs: str | UnitSpec) -> None:
         self.folder = folder / "units"
         self.home = folder / "home"
         self.events: list[Event] = []
-        made = create_units(self.folder, [parse_spec(spec) for spec in specs], seed=7, wall=wall)
+        made = create_units(
+            self.folder, [parse_spec(one) if isinstance(one, str) else one for one in specs], seed=7, wall=wall
+        )
         mi_home = MiHome.open(self.folder, os.urandom, wall)
         for unit in made:
             if unit.keys is not None and unit.spec.bound == "mi-home":

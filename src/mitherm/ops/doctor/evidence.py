@@ -106,6 +106,10 @@ class Evidence:
         """Whether the user told one of these symptoms."""
         return bool(self.told.names & set(names))
 
+    def unprompted(self, *names: str) -> bool:
+        """Whether nothing was told, or one of these: for what is no trouble to somebody who has another one."""
+        return not self.told.names or self.says(*names)
+
     @property
     def seen(self) -> Observation | None:
         """The unit as it presented itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from mitherm.model.address import Address
 from mitherm.ops.doctor.evidence import Evidence
@@ -35,8 +35,9 @@ class Cause:
     symptoms: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     """Other ids under which the same cause is known; the better ranked one is reported."""
-    about: str = "unit"
-    """unit or host."""
+    about: Literal["unit", "host"] = "unit"
+    blinding: bool = False
+    """While it lasts, nothing seen through the connection can be trusted: no other cause is looked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _PLAIN_FOR_OTHERS: Final = frozenset({"atc1441", "pvvx", "atc1441-enc", "pvvx-en
 
 def keys_from_account(seen: Evidence) -> Proof | None:
     """F1."""
-    if seen.generation_2 is None or seen.has_token:
+    if seen.generation_2 is None or seen.has_token or not seen.unprompted("activating", "login-refused"):
         return None
     return because(f"{seen.generation_2.label} refuses activation by a tool", "the vault has no token of it")
 
@@ -145,7 +145,14 @@ def host_clock(seen: Evidence) -> Proof | None:
 def receiver_shows_nothing(seen: Evidence) -> Proof | None:
     """F20."""
     air = seen.air
-    if air.encrypted and not air.decrypted and not seen.has_bind_key:
+    if keys_from_account(seen) is not None:
+        return None
+    if (
+        air.encrypted
+        and not air.decrypted
+        and not seen.has_bind_key
+        and seen.unprompted("home-assistant", "undecrypted")
+    ):
         return because(
             f"{air.encrypted} encrypted beacon(s) heard, and the vault has no bind key of the unit",
             command="mitherm keys fetch",

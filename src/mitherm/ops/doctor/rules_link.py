@@ -12,7 +12,11 @@ RADIO_UNUSABLE: Final = "F15"
 WEAK_DBM: Final = -85
 LOW_UNDER_LOAD_MV: Final = 2520
 """40 % of pvvx' scale: below it rule H5 refuses an update."""
+LOW_PCT: Final = 20
+"""Where the unit tells no voltage; the scale of stock firmware is not known."""
 SAG_MV: Final = 500
+AVERAGED_SAG_MV: Final = 150
+"""pvvx averages over many measurements: a link moves the mean only a little."""
 DARK_AFTER_S: Final = 60.0
 _CUSTOM_FORMATS: Final = frozenset({"atc1441", "atc1441-enc", "pvvx", "pvvx-enc", "bthome1", "bthome2"})
 _CURES: Final[dict[str, tuple[str, str]]] = {
@@ -110,19 +114,32 @@ def weak_link(seen: Evidence) -> Proof | None:
     contact = seen.contact
     if contact is None or contact.protected:
         return None
-    load = contact.seen.battery_mv if contact.seen is not None else None
-    idle = seen.air.idle_mv
-    weak = load is not None and (load < LOW_UNDER_LOAD_MV or (idle is not None and idle - load >= SAG_MV))
+    weak = _weak_cell(seen)
     if not (weak or contact.problem):
         return None
     far = seen.air.rssi_dbm is not None and seen.air.rssi_dbm <= WEAK_DBM
     return because(
         contact.problem,
-        f"supply {load} mV under the load of the link" if weak else None,
-        f"supply {idle} mV without it" if weak and idle is not None else None,
+        *weak,
         f"signal {seen.air.rssi_dbm} dBm{': too far away' if far else ''}" if seen.air.rssi_dbm is not None else None,
         remedy="Put in a fresh cell." if weak else "Go nearer than one metre; a better adapter helps." if far else None,
     )
+
+
+def _weak_cell(seen: Evidence) -> tuple[str, ...]:
+    """What shows that the cell gives way under the load of a link."""
+    unit, idle = seen.seen, seen.air.idle_mv
+    if unit is None:
+        return ()
+    if unit.battery_mv is None:
+        low = unit.battery_pct is not None and unit.battery_pct <= LOW_PCT
+        return (f"battery {unit.battery_pct} % under the load of the link",) if low else ()
+    most = AVERAGED_SAG_MV if unit.family == "pvvx" else SAG_MV
+    sags = idle is not None and idle - unit.battery_mv >= most
+    if unit.battery_mv >= LOW_UNDER_LOAD_MV and not sags:
+        return ()
+    load = f"supply {unit.battery_mv} mV under the load of the link"
+    return (load, f"{idle} mV without it") if idle is not None else (load,)
 
 
 def pin_set(seen: Evidence) -> Proof | None:
@@ -186,6 +203,7 @@ LINK_CAUSES: Final = (
         "bluetoothctl remove {unit}",
         stale_services,
         ("no-services",),
+        blinding=True,
     ),
     Cause(
         "F11",

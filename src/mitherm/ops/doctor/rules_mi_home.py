@@ -42,7 +42,7 @@ def link_trouble(seen: Evidence) -> Proof | None:
 
 def invented_did(seen: Evidence) -> Proof | None:
     """Row 3."""
-    if seen.stock is None or not seen.stock.invented_did:
+    if seen.stock is None or not seen.stock.invented_did or not seen.unprompted("did-refused", "no-mi-service"):
         return None
     return because(f"the unit reports the DID {seen.stock.did}", "no cloud ever issued it: a flasher made it up")
 

@@ -23,12 +23,14 @@ def diagnose(seen: Evidence) -> list[Finding]:
     about = "host" if seen.unit is None else "unit"
     kept: list[Finding] = []
     causes = [cause for cause in CAUSES if cause.about == about]
-    for cause in sorted(causes, key=lambda cause: not seen.says(*cause.symptoms)):
+    for cause in sorted(causes, key=lambda cause: (not cause.blinding, not seen.says(*cause.symptoms))):
         if any(cause.id in one.also or (_is_row(cause.id) and _is_row(one.id)) for one in kept):
             continue
         proof = cause.judge(seen)
         if proof is not None:
             kept.append(finding(cause, proof, seen))
+            if cause.blinding:
+                break
     return kept
 
 
