@@ -8,7 +8,7 @@ from mitherm.beacon.advert import name_ad
 from mitherm.image.tail import ROOTS, verify
 from mitherm.model import models
 from mitherm.model.gatt import GattTable
-from mitherm.model.models import Gate, Model, Stock
+from mitherm.model.models import BANK, Gate, Model, Stock
 from mitherm.protocol import uuids
 from mitherm.protocol.effects import Notification
 from mitherm.protocol.mi_device import MiDevice
@@ -55,7 +55,7 @@ class StockFirmware(Firmware):
         self.line: Line = line_of(image.version)
         self.board, self.rules = stock_rules(image.model, image.version)
         self.records = StockRecords(chip.flash, self.line)
-        self.vendor = VendorServices(chip, self.line)
+        self.vendor = VendorServices(chip, self.line, NorFlash() if self._far_bank else None)
         self.last_update: tuple[str, str] | None = None
         self._refusal = ""
         self._gatt = self._table()
@@ -95,12 +95,18 @@ class StockFirmware(Firmware):
         version = self.image.version[-4:] if self.rules.short_version else self.image.version
         return stock_table(version, model=self.image.model, serial=serial, hardware=hardware)
 
+    @property
+    def _far_bank(self) -> bool:
+        """The second bank lies where the LYWSD03MMC keeps its data; where such models keep theirs is not known."""
+        return self.rules.second_bank != BANK
+
     # --- boot ---------------------------------------------------------------------------------------------------------
 
     def boot(self) -> None:
         """MAC, boot count, clock log, headers, record store and counter (flash-layout.md 3.5 and 5)."""
         address = complete_mac(self.chip)
-        count_boot(self.chip.flash)
+        if not self._far_bank:
+            count_boot(self.chip.flash)
         self.vendor.boot()
         counter = self.records.boot()
         self.adverts = StockAdverts(

@@ -27,6 +27,7 @@ from mitherm.virtual.chip import Chip, RequestParameters, Terminate
 from mitherm.virtual.firmware.stock_clock import Clock
 from mitherm.virtual.firmware.stock_history import Dump, History, Hour
 from mitherm.virtual.gatt_stock import Line
+from mitherm.virtual.nor_flash import NorFlash
 
 MEASURE_EVERY_S: Final = 6.0
 DUMP_EVERY_S: Final = 0.01
@@ -42,12 +43,16 @@ def battery_pct(millivolts: int) -> int:
 
 
 class VendorServices:
-    """State of the vendor services. Unit and comfort live in RAM only, clock, switch and history in flash."""
+    """State of the vendor services. Unit and comfort live in RAM only, clock, switch and history in flash.
 
-    def __init__(self, chip: Chip, line: Line) -> None:
+    `data`: where the last three lie, if that is not the unit's own flash.
+    """
+
+    def __init__(self, chip: Chip, line: Line, data: NorFlash | None = None) -> None:
+        self._data = data or chip.flash
         self.chip = chip
-        self.clock = Clock(chip.flash)
-        self.history = History(chip.flash)
+        self.clock = Clock(self._data)
+        self.history = History(self._data)
         self.supervision_s: float | None = None
         self._line = line
         self._unit = 0
@@ -77,7 +82,7 @@ class VendorServices:
             uuids.STOCK_BATTERY: self._battery,
             uuids.BATTERY_LEVEL: self._battery,
             uuids.STOCK_COMFORT: lambda: self._comfort,
-            uuids.STOCK_SWITCH: lambda: bytes([self.chip.flash.read(_SWITCH, 1) == b"\x01"]),
+            uuids.STOCK_SWITCH: lambda: bytes([self._data.read(_SWITCH, 1) == b"\x01"]),
             gatt_stock.CUS1_DATA_COUNT: lambda: self.history.count.to_bytes(),
             gatt_stock.CUS1_INDEX: lambda: second.index.to_bytes(4, "little"),
             gatt_stock.CUS1_MEASUREMENT: self._measurement,
@@ -234,6 +239,6 @@ class VendorServices:
 
     def _write_switch(self, data: bytes) -> None:
         state = {SWITCH_ON: b"\x01", SWITCH_OFF: b"\x00"}.get(data[:4])
-        if state is not None and self.chip.flash.read(_SWITCH, 1) != state:
-            self.chip.flash.erase_sector(_SWITCH)
-            self.chip.flash.program(_SWITCH, state + bytes(15))
+        if state is not None and self._data.read(_SWITCH, 1) != state:
+            self._data.erase_sector(_SWITCH)
+            self._data.program(_SWITCH, state + bytes(15))
