@@ -49,6 +49,8 @@ class Adverts:
         self._place = 0
         """Advertisements since the last measurement."""
         self._sums = [0, 0, 0]
+        self._summed = 0
+        """Fewer than three only in the first round after a resumption."""
         self._means = (0, 0, 0)
 
     def boot(self) -> None:
@@ -94,10 +96,11 @@ class Adverts:
         state = self._state
         values = (state.temp_x100, state.humi_x100, state.battery_pct)
         self._sums = [total + value for total, value in zip(self._sums, values, strict=True)]
+        self._summed += 1
         if state.measured % _AVERAGED == 0:
-            temp, humi, battery = (total / _AVERAGED for total in self._sums)
+            temp, humi, battery = (total / self._summed for total in self._sums)
             self._means = (round(temp), round(humi), round(battery))
-            self._sums = [0, 0, 0]
+            self._sums, self._summed = [0, 0, 0], 0
 
     # --- formats ------------------------------------------------------------------------------------------------------
 
