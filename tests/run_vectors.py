@@ -37,6 +37,20 @@ def judge_for(name: str, known: dict[str, Judge]) -> Judge | None:
     return known[max(fitting, key=len)] if fitting else None
 
 
+def verdicts(judge: Judge, document: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """The judge's verdicts. A case that the judge cannot even play has failed; those behind it are played one by one."""
+    told = 0
+    try:
+        for verdict in judge(document):
+            told += 1
+            yield verdict
+    except Exception as problem:
+        first, *rest = document.get("cases", [])[told:] or [{}]
+        yield str(first.get("name", "?")), f"{type(problem).__name__}: {problem}"
+        if rest:
+            yield from verdicts(judge, {**document, "cases": rest})
+
+
 def main(arguments: list[str]) -> int:
     """Run all files; prints one line per failing case and a total."""
     if not arguments:
@@ -56,7 +70,7 @@ def main(arguments: list[str]) -> int:
         except (OSError, ValueError) as problem:
             print(f"{path}: {problem}", file=sys.stderr)
             return 2
-        for case, wrong in judge(document):
+        for case, wrong in verdicts(judge, document):
             ran += 1
             if wrong is not None:
                 failed += 1
