@@ -9,7 +9,6 @@ import json
 import platform
 import re
 import sys
-from collections.abc import Iterable
 from importlib import metadata
 from typing import Final
 
@@ -24,13 +23,13 @@ PACKAGES: Final = ("mitherm", "bleak", "cryptography", "dbus-fast", "bumble", "c
 RUNS: Final = 20
 """Operations of the journal that go in, the newest."""
 HIDDEN: Final = "<hidden>"
-_ADDRESS: Final = re.compile(
-    r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{2}(?:([:\-_.]?)[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![0-9A-Fa-f])"
-)
+_UUID = r"\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b"
+_KEY = r"(?:[0-9A-Fa-f]{2}[ :\-]?){11,}[0-9A-Fa-f]{2}"
+"""12 bytes or more in hex: nothing that long is needed."""
+_ADDRESS = r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{2}([:\-_.]?)[0-9A-Fa-f]{2}(?:\4[0-9A-Fa-f]{2}){4}(?![0-9A-Fa-f])"
+_HEX: Final = re.compile(f"({_UUID})|({_KEY})|({_ADDRESS})")
 _DID: Final = re.compile(r"\b(blt\.\d\.)(\w{0,4})\w*|\b(lumi|miio)\.[\w.]+")
 _NAME: Final = re.compile(r"\b([A-Z0-9]{3}_)[0-9A-Fa-f]{4}([0-9A-Fa-f]{2})\b")
-_KEY: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[ :\-]?){11,}[0-9A-Fa-f]{2}")
-"""12 bytes or more in hex: nothing that long is needed."""
 
 
 def bundle(done: Examination) -> bytes:
@@ -62,14 +61,16 @@ def versions() -> dict[str, str | None]:
     return found
 
 
-def clean(text: str, secrets: Iterable[str] = ()) -> str:
-    """Addresses, default names and DIDs shortened, everything that could be a key hidden."""
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    text = _ADDRESS.sub(lambda match: short_address(match[0]), text)
-    text = _KEY.sub(HIDDEN, text)
-    text = _NAME.sub(r"\1..\2", text)
-    return _DID.sub(_short_did, text)
+def clean(text: str) -> str:
+    """Addresses, default names and DIDs shortened, everything that could be a key hidden; UUIDs stay."""
+    return _DID.sub(_short_did, _NAME.sub(r"\1..\2", _HEX.sub(_short_hex, text)))
+
+
+def _short_hex(match: re.Match[str]) -> str:
+    uuid, key, address = match[1], match[2], match[3]
+    if uuid:
+        return str(uuid)
+    return HIDDEN if key else short_address(address)
 
 
 def short_address(text: str) -> str:
