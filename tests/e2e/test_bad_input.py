@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rig import UNIT, Rig
 
 from e2e.person import error_of, person_of
 from mitherm.image.container import ZigbeeContainer
 from mitherm.image.synth import package
 from mitherm.virtual.faults import Fault
+from rig import UNIT, Rig
 
 pytestmark = pytest.mark.e2e
 
