@@ -31,10 +31,10 @@ _STRINGS = (
 )
 
 
-async def inspect_link(link: Link, address: Address, sighting: Sighting) -> Observation:
+async def inspect_link(link: Link, address: Address, sighting: Sighting, *, weigh: bool = False) -> Observation:
     """Identify the unit at the other end and read what its family tells without being changed.
 
-    Raises LinkLost when the link ends; a value that the unit refuses or does not send in time stays None.
+    `weigh`: on pvvx, take the time to find the voltage under load behind the mean it tells (up to 20 s by default). Raises LinkLost when the link ends; a value that the unit refuses or does not send in time stays None.
     """
     if not link.gatt.services:
         raise LinkLost("the unit went away before it told what it offers")
@@ -54,7 +54,7 @@ async def inspect_link(link: Link, address: Address, sighting: Sighting) -> Obse
         case "stock":
             return await _stock(link, base)
         case "pvvx":
-            return await _pvvx(link, base)
+            return await _pvvx(link, base, weigh)
         case _:
             return base
 
@@ -89,16 +89,16 @@ async def _stock(link: Link, base: Observation) -> Observation:
     )
 
 
-async def _pvvx(link: Link, base: Observation) -> Observation:
+async def _pvvx(link: Link, base: Observation, weigh: bool) -> Observation:
     from mitherm.protocol import pvvx_client
 
     device = await _try(link, pvvx_client.device_id())
     records = await _try(link, pvvx_client.read_mi_records())
-    live = await _try(link, pvvx_client.measure())
+    millivolts = await _try(link, pvvx_client.load_mv() if weigh else _mean_mv())
     proofs = (("command 10", records.mac.address),) if records is not None else ()
     return replace(
         base,
-        battery_mv=live.battery_mv if live is not None else None,
+        battery_mv=millivolts,
         did=records.did_text if records is not None else None,
         did_read=records is not None,
         registered=records.keys is not None if records is not None else None,
@@ -112,6 +112,12 @@ def _product(sighting: Sighting) -> int | None:
     """Bytes 2 and 3 of a MiBeacon frame (beacons.md 6.1)."""
     frame = sighting.service_data.get(uuids.ADV_MIBEACON, b"")
     return int.from_bytes(frame[2:4], "little") if len(frame) >= 4 else None
+
+
+def _mean_mv() -> Procedure[int]:
+    from mitherm.protocol import pvvx_client
+
+    return (yield from pvvx_client.measure()).battery_mv
 
 
 async def _percent(link: Link) -> int | None:

@@ -25,12 +25,17 @@ class Look:
     seen: Observation
 
 
-async def look(bench: Bench, address: Address, *, ask_bound: bool = True, timeout_s: float | None = None) -> Look:
-    """Find, connect, identify. `ask_bound`: find out over a second connection whether stock holds keys (V5)."""
+async def look(
+    bench: Bench, address: Address, *, ask_bound: bool = True, weigh: bool = False, timeout_s: float | None = None
+) -> Look:
+    """Find, connect, identify.
+
+    `ask_bound`: find out over a second connection whether stock holds keys (V5). `weigh`: see `inspect_link`.
+    """
     for attempt in range(ATTEMPTS):
         sighting = await find(bench, address, timeout_s)
         try:
-            seen = await _once(bench, sighting, address)
+            seen = await _once(bench, sighting, address, weigh)
             if ask_bound and seen.family == "stock" and seen.registered is None:
                 seen = await _with_bound(bench, sighting, seen)
         except LinkError:
@@ -42,9 +47,9 @@ async def look(bench: Bench, address: Address, *, ask_bound: bool = True, timeou
     raise AssertionError("unreachable")
 
 
-async def _once(bench: Bench, sighting: Sighting, address: Address) -> Observation:
+async def _once(bench: Bench, sighting: Sighting, address: Address, weigh: bool) -> Observation:
     async with Link(bench.radio, sighting) as link:
-        seen = await inspect_link(link, address, sighting)
+        seen = await inspect_link(link, address, sighting, weigh=weigh)
     told = true_address(sighting)
     proofs = (*seen.proofs, ("advertised", told)) if told is not None else seen.proofs
     return replace(seen, proofs=proofs)

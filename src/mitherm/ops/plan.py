@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 from mitherm.device.observation import NEW_BOARD, Observation
 from mitherm.errors import ImageMissing, KeysMissing, NotSupported, UsageProblem
 from mitherm.image.recognise import Kind
+from mitherm.model.models import same_version
 from mitherm.ops.capacity import area_for, needs_extended, offers_extended
 from mitherm.ops.images import Chosen, Wish
 from mitherm.ops.signatures import SIGNED_STOCK, needs_account, needs_signature
@@ -178,9 +179,14 @@ def _check_start(seen: Observation) -> None:
 
 
 def _runs(seen: Observation, assets: Assets, image: Chosen) -> bool:
-    if seen.family != image.family or image.version is None or seen.version != image.version:
+    if (seen.family, seen.identity.model) != (image.family, image.inspection.model) or image.version is None:
         return False
-    return not needs_signature(seen) or (assets.build == "c" and image.inspection.build == "c")
+    if not same_version(image.version, seen.version):
+        return False
+    if not needs_signature(seen):
+        return True
+    other = seen.build_hint is not None or assets.build == "other"
+    return image.inspection.build == ("B1.6" if other else assets.build)
 
 
 def _what_it_needs(seen: Observation, assets: Assets) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ class _Road:
 
     async def travel(self) -> Pursuit:
         """Everything from the first look on."""
-        found = await look(self.bench, self.address)
+        found = await look(self.bench, self.address, weigh=True)
         seen = found.seen
         plan = await self._first_plan(seen)
         pursuit = Pursuit(plan, seen, seen)

@@ -64,16 +64,23 @@ class Job:
     @property
     def distinguishable(self) -> bool:
         """Whether old and new firmware can be told apart afterwards."""
-        return (self.before.family, self.before.version) != (self.image.family, self.image.version)
+        return not self.runs_on(self.before)
 
     def runs_on(self, seen: Observation) -> bool:
         """Whether the unit runs the image, as far as can be told."""
         version = self.image.version
-        return seen.family == self.image.family and (version is None or same_version(version, seen.version))
+        if seen.family != self.image.family or not (version is None or same_version(version, seen.version)):
+            return False
+        build = self.image.inspection.build
+        return not build or seen.serial is None or (seen.build_hint or "c") == build
 
     def unchanged(self, seen: Observation) -> bool:
         """Whether the old firmware runs."""
-        return (seen.family, seen.version) == (self.before.family, self.before.version)
+        return _shown(seen) == _shown(self.before)
+
+
+def _shown(seen: Observation) -> tuple[str | None, ...]:
+    return (seen.family, seen.version, seen.build_hint)
 
 
 async def transfer(bench: Bench, job: Job, pace: PaceChoice = "auto") -> Observation:

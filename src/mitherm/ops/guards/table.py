@@ -72,6 +72,14 @@ RULES: Final[tuple[Rule, ...]] = (
         images.zigbee,
     ),
     Rule(
+        "H6",
+        "The running firmware is known and will accept the image",
+        "Stock 2.1.1_0159 gets signed images only, everything else none with a forged tail.",
+        _FLASH,
+        "--allow-unknown-version",
+        unit.accepted,
+    ),
+    Rule(
         "H4",
         "The battery outlasts a relocation",
         f"Before an extended update at least {unit.RELOCATION_MV} mV while connected.",
@@ -86,14 +94,6 @@ RULES: Final[tuple[Rule, ...]] = (
         _FLASH,
         "--allow-blank-display",
         boards.display_works,
-    ),
-    Rule(
-        "H6",
-        "The running firmware is known and will accept the image",
-        "Stock 2.1.1_0159 gets signed images only, everything else none with a forged tail.",
-        _FLASH,
-        "--allow-unknown-version",
-        unit.accepted,
     ),
     Rule(
         "H7",
