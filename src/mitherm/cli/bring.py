@@ -6,12 +6,11 @@ from typing import Any
 
 import click
 
-from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
-from mitherm.cli.flash import render
 from mitherm.cli.options import command, unit_argument
+from mitherm.cli.pursuit import carry_out
 from mitherm.cli.waivers import waived, waiver_options
-from mitherm.ops.flash import bring, report
+from mitherm.ops.flash import bring
 
 
 @command(
@@ -44,8 +43,6 @@ def bring_command(
     any interruption say the same again: nothing is lost and nothing is done twice.
     """
 
-    async def work() -> dict[str, object]:
-        async with open_bench(app, waivers=waived(options)) as bench:
-            return report(await bring(bench, unit, goal, images=images, fresh=fresh, pace=pace))
-
-    return app.finish(app.run(work), lambda result: render(app, result))
+    return carry_out(
+        app, waived(options), lambda bench: bring(bench, unit, goal, images=images, fresh=fresh, pace=pace)
+    )

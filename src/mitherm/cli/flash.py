@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.options import command, unit_argument
+from mitherm.cli.pursuit import carry_out
 from mitherm.cli.waivers import waived, waiver_options
-from mitherm.ops.flash import flash, report
+from mitherm.ops.flash import flash
 
 
 @command(
@@ -45,25 +44,4 @@ def flash_command(app: App, /, unit: str, image: str, signs: tuple[str, ...], pa
     Exit codes: 4 a guard refused and nothing was written, 5 keys, 8 transferred but not seen running.
     """
 
-    async def work() -> dict[str, object]:
-        async with open_bench(app, waivers=waived(options)) as bench:
-            return report(await flash(bench, unit, image, signs=signs, pace=pace))
-
-    return app.finish(app.run(work), lambda result: render(app, result))
-
-
-def render(app: App, result: Mapping[str, Any]) -> None:
-    """What was done, in a few lines."""
-    firmware = result["after"]["firmware"]
-    runs = " ".join(str(part) for part in (firmware["family"], firmware["version"]) if part)
-    match result["outcome"]:
-        case "nothing-to-do":
-            app.terminal.say(f"Nothing to do: {result['after']['address']} runs {runs}.")
-            for note in result["notes"]:
-                app.terminal.say(f"  {note}")
-        case "dry-run":
-            app.terminal.say("Dry run: nothing was written.")
-        case _:
-            app.terminal.say(
-                f"{result['after']['address']} runs {runs}, seen and verified after {result['seconds']:.0f} s."
-            )
+    return carry_out(app, waived(options), lambda bench: flash(bench, unit, image, signs=signs, pace=pace))

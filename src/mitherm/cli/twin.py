@@ -13,13 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mitherm.cli.bench import present, stores
+from mitherm.cli.bench import open_bench, present, stores
 from mitherm.cli.context import App
 from mitherm.device.observation import Observation
 from mitherm.ops.bench import Bench, Stores
 from mitherm.ops.flash import report
 from mitherm.ops.pursue import Pursuit
-from mitherm.protocol.events import Event, Notice, Progress
+from mitherm.ops.settings import setting_commands
+from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStarted
 from mitherm.store.inventory import Inventory
 from mitherm.store.journal import Journal
 from mitherm.store.vault import Vault
@@ -31,6 +32,22 @@ from mitherm.virtual.view import describe
 BLOCKS_PER_EVENT = 6
 EVENT_S = 0.015
 """What an ordinary adapter carries: the estimate of the transfer time (telink-ota.md 9.3)."""
+
+
+def dry_run(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[Pursuit]]) -> dict[str, object]:
+    """Look, plan and judge on the radio in force, then rehearse. Where nothing is to do, nothing is rehearsed."""
+    looked, settings = app.run(lambda: _look(app, waivers, act))
+    if looked.outcome != "dry-run":
+        return report(looked)
+    return rehearse(app, looked, settings, waivers, act)
+
+
+async def _look(
+    app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[Pursuit]]
+) -> tuple[Pursuit, tuple[bytes, ...]]:
+    async with open_bench(app, waivers=waivers) as bench:
+        looked = await act(bench)
+        return looked, await setting_commands(bench, looked.before)
 
 
 def rehearse(
@@ -48,8 +65,7 @@ def rehearse(
     def tell(event: Event) -> None:
         if isinstance(event, Progress) and event.done == event.total:
             transfers.append(event.total)
-        if not isinstance(event, Progress):
-            app.terminal.tell(event)
+        app.terminal.tell(_of_the_twin(event))
 
     app.terminal.tell(
         Notice(
@@ -76,6 +92,18 @@ def rehearse(
             "final": describe(unit),
         },
     }
+
+
+def _of_the_twin(event: Event) -> Event:
+    """The same event, so told that nobody takes it for the unit's."""
+    match event:
+        case StepStarted(step, reason):
+            return StepStarted(f"twin: {step}", reason)
+        case StepDone(step, detail):
+            return StepDone(step, f"twin: {detail or step}")
+        case Notice(level, text, hint):
+            return Notice(level, f"twin: {text}", hint)
+    return event
 
 
 def facts_of(seen: Observation, settings: tuple[bytes, ...]) -> TwinFacts:
