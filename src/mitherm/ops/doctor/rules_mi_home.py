@@ -230,7 +230,7 @@ def _erased_by_us(seen: Evidence) -> bool:
     newest = max((one.confirmed or one.created for one in seen.keys), default=None)
     return any(
         newest is not None
-        and run.started > newest
+        and (run.finished or run.started) > newest
         and ("erase-mi-records" in run.steps or run.operation == "keys erase")
         for run in seen.runs
     )
