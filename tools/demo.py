@@ -68,6 +68,7 @@ STORIES: Final = (
                 f"bring {NEW} --to pvvx --yes",
                 shows=("pvvx 5.8",),
             ),
+            Step("Its keys stay with you.", f"keys show {NEW}", shows=("activation",)),
             Step("Into the fridge with it ...", f"virtual set demo {NEW} temperature_c=4.5"),
             Step("... and its beacon says so, to anybody who listens.", "scan", shows=("4.5", "bthome2")),
             Step(
