@@ -61,7 +61,7 @@ async def contact(bench: Bench, address: Address, sighting: Sighting, *, history
 async def _once(bench: Bench, address: Address, sighting: Sighting, history: bool) -> Contact:
     async with Link(bench.radio, sighting) as link:
         protected, config = await _command(link)
-        seen = await inspect_link(link, address, sighting)
+        seen = await inspect_link(link, address, sighting, weigh=True)
         serial = await _value(link, uuids.SERIAL_NUMBER)
         clock = await _clock(link, seen) if history else None
         if link.lost:

@@ -15,8 +15,6 @@ LOW_UNDER_LOAD_MV: Final = 2520
 LOW_PCT: Final = 20
 """Where the unit tells no voltage; the scale of stock firmware is not known."""
 SAG_MV: Final = 500
-AVERAGED_SAG_MV: Final = 150
-"""pvvx averages over many measurements: a link moves the mean only a little."""
 DARK_AFTER_S: Final = 60.0
 _CUSTOM_FORMATS: Final = frozenset({"atc1441", "atc1441-enc", "pvvx", "pvvx-enc", "bthome1", "bthome2"})
 _CURES: Final[dict[str, tuple[str, str]]] = {
@@ -134,8 +132,7 @@ def _weak_cell(seen: Evidence) -> tuple[str, ...]:
     if unit.battery_mv is None:
         low = unit.battery_pct is not None and unit.battery_pct <= LOW_PCT
         return (f"battery {unit.battery_pct} % under the load of the link",) if low else ()
-    most = AVERAGED_SAG_MV if unit.family == "pvvx" else SAG_MV
-    sags = idle is not None and idle - unit.battery_mv >= most
+    sags = idle is not None and idle - unit.battery_mv >= SAG_MV
     if unit.battery_mv >= LOW_UNDER_LOAD_MV and not sags:
         return ()
     load = f"supply {unit.battery_mv} mV under the load of the link"
