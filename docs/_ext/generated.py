@@ -15,6 +15,7 @@ from mitherm.cli.app import COMMANDS, root
 from mitherm.cli.options import global_options
 from mitherm.cli.schemas import schema, schema_names
 from mitherm.ops.guards import RULES
+from mitherm.ops.roads import Road, roads
 
 MARK: Final = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
@@ -98,6 +99,23 @@ def rules() -> str:
     return table(("rule", "says", "holds when", "waived by", "judged before"), rows)
 
 
+def road_list() -> str:
+    """Every start with its goals and how to come there."""
+    parts: list[str] = []
+    found = roads()
+    for start in dict.fromkeys(road.start for road in found):
+        rows = [(f"`{road.goal}`", _way(road)) for road in found if road.start == start]
+        same = {way for _, way in rows}
+        parts.append(f"## From {start}\n\n" + (table(("to", "road"), rows) if len(same) > 1 else same.pop() + "\n"))
+    return "\n".join(parts)
+
+
+def _way(road: Road) -> str:
+    if road.closed:
+        return f"**{road.closed}**"
+    return f"needs: {road.needs}" if road.needs else " → ".join(road.steps) or "nothing to do"
+
+
 def schemas() -> str:
     """Every shipped JSON Schema."""
     rows = [(f"`{name.replace(' ', '_')}.json`", schema(name)["title"]) for name in schema_names()]
@@ -125,7 +143,7 @@ def _first_line(thing: object) -> str:
 
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
-    one.__name__: one for one in (cli, commands, exit_codes, error_classes, rules, schemas, public_names)
+    one.__name__: one for one in (cli, commands, exit_codes, error_classes, rules, road_list, schemas, public_names)
 }
 
 

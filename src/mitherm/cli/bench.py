@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from mitherm.cli.context import App
+from mitherm.cli.questions import type_token
 from mitherm.cli.radios import open_radio, takes_synthetic
 from mitherm.ops.bench import Bench, Stores
 from mitherm.store.inventory import Inventory
@@ -41,6 +43,7 @@ async def open_bench(app: App, *, waivers: Collection[str] = ()) -> AsyncIterato
             clock=asyncio.get_running_loop().time,
             tell=app.terminal.tell,
             ask=app.ask,
+            ask_token=type_token if sys.stdin.isatty() else None,
             timeout_s=app.settings.timeout(),
             waivers=frozenset(waivers),
             allow_synthetic=takes_synthetic(app.radio),

@@ -16,6 +16,7 @@ from mitherm.image.products import LYWSD03MMC
 from mitherm.image.synth import EXAMPLES, SIGN_KIND
 from mitherm.ops.firmware import Added, add_files, add_synthetic, catalogue_rows, describe, shelf_row, synthetic, verify
 from mitherm.ops.library import Shelf
+from mitherm.ops.roads import roads
 from mitherm.store.atomic import write_durably
 
 _PATH = click.Path(path_type=Path)
@@ -204,7 +205,34 @@ def _write(path: Path, data: bytes) -> None:
     write_durably(path, data)
 
 
+@command(
+    "roads",
+    examples="""
+    mitherm firmware roads
+    mitherm firmware roads --from 0159 --to pvvx
+    """,
+)
+@click.option(
+    "--from", "start", metavar="TEXT", default="", help="Only from firmware whose description has this in it."
+)
+@click.option("--to", "goal", metavar="TEXT", default="", help="Only to goals that begin with this.")
+@click.pass_obj
+def list_roads(app: App, start: str, goal: str) -> int:
+    """From every firmware to every goal: the steps of `bring`, what it needs first, or why only the wire leads there."""
+    rows = [road.to_json() for road in roads() if start in road.start and road.goal.startswith(goal)]
+    return app.finish({"roads": rows, "changed": False}, lambda result: _render_roads(app, result))
+
+
+def _render_roads(app: App, result: Mapping[str, Any]) -> None:
+    def way(road: Mapping[str, Any]) -> str:
+        if road["closed"] or road["needs"]:
+            return str(road["closed"] or f"needs: {road['needs']}")
+        return ", ".join(road["steps"]) or "nothing to do"
+
+    app.terminal.table(("from", "to", "road"), [(road["from"], road["to"], way(road)) for road in result["roads"]])
+
+
 synth.help = f"{synth.help}\n\nKIND: {', '.join((*EXAMPLES, SIGN_KIND))}, and other versions alike."
 
-for _command in (list_images, inspect_file, verify_file, add, fetch_images, synth):
+for _command in (list_images, inspect_file, verify_file, add, fetch_images, synth, list_roads):
     firmware_command.add_command(_command)

@@ -10,8 +10,8 @@ from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.key_view import key_row, render_keys
 from mitherm.cli.options import command, unit_argument
-from mitherm.errors import AnswerNeeded, KeysMismatch
-from mitherm.model.keys import MiKeys
+from mitherm.cli.questions import parse_token
+from mitherm.errors import AnswerNeeded
 from mitherm.ops.login import login_with_token, login_with_vault
 from mitherm.ops.target import resolve
 from mitherm.primitives.secret import Secret
@@ -56,7 +56,4 @@ def _token() -> Secret:
         text = sys.stdin.readline()
     if not text.strip():
         raise AnswerNeeded("no token was given", hint="type it, or pipe it to stdin")
-    try:
-        return MiKeys(token=Secret.from_hex(text)).token or Secret(b"")
-    except ValueError as problem:
-        raise KeysMismatch(str(problem)) from None
+    return parse_token(text)

@@ -30,7 +30,7 @@ GENERATION_2: Final = (
     "stock 2.1.1_0159 accepts no keys made here: add the unit in Mi Home, fetch token and bind key from your account, "
     "and put them into the vault"
 )
-GENERATION_2_HINT: Final = "mitherm keys import FILE   (the output of a key extractor), then repeat this command"
+GENERATION_2_HINT: Final = "`mitherm keys fetch` (from your account) or `mitherm keys import FILE`, then repeat this command"
 _START: Final = ("stock", "pvvx", "atc1441")
 _NO_ROAD: Final = {
     "zbdevice": "Zigbee firmware is changed by its coordinator, with the container of the firmware you want",
@@ -185,8 +185,18 @@ def _runs(seen: Observation, assets: Assets, image: Chosen) -> bool:
         return False
     if not needs_signature(seen):
         return True
-    other = seen.build_hint is not None or assets.build == "other"
-    return image.inspection.build == ("B1.6" if other else assets.build)
+    return image.inspection.build == ("B1.6" if _other_build(seen, assets) else assets.build)
+
+
+def _runs_version(seen: Observation, assets: Assets, version: str) -> bool:
+    """The same for a version that was named; where nothing tells the build, it counts as the common one."""
+    if not same_version(version.removesuffix("_B1.6"), seen.version):
+        return False
+    return not needs_signature(seen) or version.endswith("_B1.6") == _other_build(seen, assets)
+
+
+def _other_build(seen: Observation, assets: Assets) -> bool:
+    return seen.build_hint is not None or assets.build == "other"
 
 
 def _what_it_needs(seen: Observation, assets: Assets) -> tuple[str, ...]:
@@ -210,7 +220,7 @@ def _update(goal: str, version: str | None, seen: Observation, assets: Assets) -
     """The family is right already: work only where a version or an image was named and differs."""
     family = seen.family
     wish = Wish(family, seen.identity.model, version, named_only=version is None)
-    if version is not None and seen.version == version.removesuffix("_B1.6"):
+    if version is not None and _runs_version(seen, assets, version):
         return Plan(goal)
     try:
         image = assets.find_image(wish)

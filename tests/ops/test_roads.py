@@ -1,0 +1,77 @@
+"""Every pair of firmware and goal has a planned road, a named need, or an explained end."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mitherm.ops.roads import GOALS, Road, roads, starts
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def found() -> list[Road]:
+    """All roads."""
+    return roads()
+
+
+def test_every_pair_is_answered(found: list[Road]) -> None:
+    """Each start with each goal, exactly once."""
+    pairs = [(road.start, road.goal) for road in found]
+    assert pairs == [(start.label, goal) for start in starts() for goal in GOALS]
+
+
+def test_between_the_firmwares_of_the_model_nothing_is_closed(found: list[Road]) -> None:
+    """Stock, pvvx and atc1441 are start and goal of open roads; what is closed says why and names the wire."""
+    for road in found:
+        assert bool(road.closed) == (road.start in ("Zigbee", "PHY62x2", "other or unknown"))
+        assert not road.closed or "wire" in road.closed
+
+
+def test_keys_are_all_that_can_be_missing(found: list[Road]) -> None:
+    """A need names keys, and only units without known keys have one."""
+    for road in found:
+        if road.needs:
+            assert "keys" in road.needs
+            assert "unknown" in road.start or "not bound" in road.start
+
+
+@pytest.mark.parametrize(
+    ("start", "goal", "steps"),
+    [
+        ("stock 1.0.0_0109, not bound", "pvvx", ("activate", "login", "flash pvvx 5.8")),
+        ("stock 2.1.1_0159, bound, keys in the vault", "pvvx", ("login", "flash pvvx 5.8")),
+        (
+            "stock 2.1.1_0159 build B1.6, bound, keys in the vault",
+            "pvvx",
+            ("login", "flash stock 2.1.1_0159", "login", "flash pvvx 5.8"),
+        ),
+        (
+            "stock 2.1.1_0159, bound, keys in the vault",
+            "stock-1.0.0_0130",
+            ("login", "flash pvvx 5.8", "save-keys", "flash stock 1.0.0_0130"),
+        ),
+        ("atc1441", "mi-home-ready", ("flash stock 1.0.0_0130",)),
+        ("pvvx 5.8", "mi-home-ready", ("save-keys", "erase-mi-records", "flash stock 1.0.0_0130")),
+    ],
+)
+def test_some_roads(found: list[Road], start: str, goal: str, steps: tuple[str, ...]) -> None:
+    """The steps in order."""
+    assert next(road.steps for road in found if (road.start, road.goal) == (start, goal)) == steps
+
+
+def test_documents_hold_every_rule_and_every_road(found: list[Road], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generated pages are made from the same tables."""
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    from generated import fill
+
+    from mitherm.ops.guards import RULES
+
+    guards = fill((DOCS / "reference" / "guards.md").read_text())
+    assert all(f"| {rule.id} | {rule.title} |" in guards for rule in RULES)
+    assert all(rule.waiver is None or f"`{rule.waiver}`" in guards for rule in RULES)
+    page = fill((DOCS / "reference" / "roads.md").read_text())
+    assert all(f"## From {road.start}\n" in page for road in found)
+    assert all(" → ".join(road.steps) in page for road in found)
+    sys.modules.pop("generated")
