@@ -139,6 +139,7 @@ def test_death_of_the_program_loses_nothing_that_waits(
     first = program(rig, "--mqtt", url(broker), "--format", "jsonl")
     wait_for("first readings", lambda: len(first.readings()) >= 3)
     broker.kill()
+    wait_for("the broker is missed", lambda: "mqtt" in first.errors)
     before = len(first.readings())
     wait_for("readings while the broker is away", lambda: len(first.readings()) >= before + 10)
     kept = first.readings()[before:-2]  # the last ones may have been on their way to the disk
