@@ -112,9 +112,15 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()
         return 1
     except Exception as error:
-        if app.settings.verbosity >= 2:
-            raise
-        return app.fail(MithermError(f"unexpected {type(error).__name__}", hint=BUG, device="unknown"))
+        return app.fail(_bug(app, error))
+
+
+def _bug(app: App, error: Exception) -> MithermError:
+    if app.settings.verbosity >= 2:
+        import traceback
+
+        traceback.print_exception(error)
+    return MithermError(f"unexpected {type(error).__name__}", hint=BUG, device="unknown")
 
 
 def _usage(app: App, error: click.ClickException) -> int:

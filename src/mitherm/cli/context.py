@@ -132,7 +132,10 @@ class App:
             return True
         if not sys.stdin.isatty():
             raise AnswerNeeded(f"would have asked: {question}", hint="answer in advance with --yes")
-        return self.terminal.confirm(question)
+        from mitherm.cli.signals import interruptible
+
+        with interruptible():
+            return self.terminal.confirm(question)
 
     # --- running ------------------------------------------------------------------------------------------------------
 

@@ -7,20 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from mitherm.cli.context import App
 
 
 def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     app = ctx.find_root().obj
-    if value is None or value is False or not isinstance(app, App) or param.name is None:
+    if value in (None, False) or not isinstance(app, App) or param.name is None or _heard_before(ctx, param.name):
         return
     app.settings.take(param.name, value)
 
 
+def _heard_before(ctx: click.Context, name: str) -> bool:
+    """A variable counts once, at the root: it must not overrule an option that stands before the command."""
+    return ctx.parent is not None and ctx.get_parameter_source(name) is ParameterSource.ENVIRONMENT
+
+
 def _take_catalogue(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
     app = ctx.find_root().obj
-    if value is None or not isinstance(app, App) or app.settings.catalogue == value:
+    if value is None or not isinstance(app, App) or app.settings.catalogue == value or _heard_before(ctx, "catalogue"):
         return
     from mitherm.ops.catalogue_file import use_file
 
@@ -32,10 +38,11 @@ def global_options() -> list[click.Option]:
     """Fresh option objects; their values go to `App.settings`, never to the command's arguments."""
 
     def option(*names: str, **rest: Any) -> click.Option:
-        return click.Option(list(names), expose_value=False, callback=_store, **rest)
+        variable = f"MITHERM_{names[-1].removeprefix('--').replace('-', '_').upper()}"
+        return click.Option(list(names), expose_value=False, callback=_store, envvar=variable, **rest)
 
     return [
-        option("--json", "as_json", is_flag=True, help="One JSON document on stdout, also when the command fails."),
+        option("as_json", "--json", is_flag=True, help="One JSON document on stdout, also when the command fails."),
         option("-v", "--verbose", count=True, default=None, help="Say more; -vv shows every packet."),
         option("-q", "--quiet", is_flag=True, help="Only results and errors."),
         option("--yes", is_flag=True, help="Answer every question with yes. Guards still refuse."),
@@ -43,14 +50,12 @@ def global_options() -> list[click.Option]:
         option(
             "--radio",
             metavar="RADIO",
-            envvar="MITHERM_RADIO",
             help="system[:hciN] (default), virtual:DIR, air:DIR, hci:MONIKER.",
         ),
         option(
             "--timeout",
             type=click.FloatRange(0),
             metavar="S",
-            envvar="MITHERM_TIMEOUT",
             help="How long to look for a unit.",
         ),
         click.Option(

@@ -38,10 +38,12 @@ async def open_radio(name: RadioName, wait_s: float) -> AsyncIterator[Radio]:
 
 @asynccontextmanager
 async def _world(name: RadioName, wait_s: float) -> AsyncIterator[Radio]:
+    from mitherm.cli.signals import interruptible
     from mitherm.virtual.world import World
 
     loop = asyncio.get_running_loop()
-    world = World.open(Path(name.argument), now=loop.time(), wait_s=wait_s)
+    with interruptible():
+        world = World.open(Path(name.argument), now=loop.time(), wait_s=wait_s)
     try:
         if name.kind == "virtual":
             from mitherm.virtual.loopback import Loopback

@@ -12,6 +12,7 @@ import click
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.options import command
+from mitherm.cli.signals import until_signal
 from mitherm.ops.scan import describe, scan, watch
 
 
@@ -31,7 +32,8 @@ from mitherm.ops.scan import describe, scan, watch
 def scan_command(app: App, duration: float, watching: bool) -> int:
     """List the units that can be seen, what runs on them, and what can be done next."""
     if watching:
-        return app.run(lambda: _watch(app))
+        app.run(lambda: until_signal(_watch(app)))
+        return 0
 
     async def work() -> list[dict[str, object]]:
         async with open_bench(app) as bench:
@@ -40,7 +42,7 @@ def scan_command(app: App, duration: float, watching: bool) -> int:
     return app.finish({"units": app.run(work), "changed": False}, lambda result: _render(app, result))
 
 
-async def _watch(app: App) -> int:
+async def _watch(app: App) -> None:
     async with open_bench(app) as bench:
         async for unit in watch(bench, None):
             if not unit.interesting:
@@ -51,7 +53,6 @@ async def _watch(app: App) -> int:
                 sys.stdout.flush()
             else:
                 app.terminal.say("  ".join(str(cell) for cell in _row(line) if cell not in (None, "")))
-    return 0
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

@@ -1,19 +1,20 @@
-"""Long commands end cleanly: the first SIGINT or SIGTERM asks, the second has its usual effect."""
+"""What SIGINT and SIGTERM do while a loop runs: long commands end cleanly, blocking work ends at once."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
 def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set `stop` at the first signal."""
+    """Set `stop` at the first signal; the second one has its usual effect."""
     loop = asyncio.get_running_loop()
 
     def ask() -> None:
@@ -32,3 +33,32 @@ def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
         yield
     finally:
         give_back()
+
+
+async def until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Run endless work until the first signal, or its own end; raises what it raises."""
+    stop = asyncio.Event()
+    with stopped_by_signals(stop):
+        working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """For work in a coroutine that blocks (on a lock, on an answer): Ctrl-C ends it there. asyncio alone would only take
+    note of the signal and go on blocking.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
