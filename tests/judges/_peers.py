@@ -9,7 +9,7 @@ from typing import Final
 
 from mitherm.primitives.checksums import crc32_raw
 from mitherm.protocol.effects import Await, Notification, Pause, Procedure, Read, Write
-from mitherm.protocol.extended_ota import AREA, Message, Request, Status, area_kib
+from mitherm.protocol.extended_ota import AREA, COMMAND, Request, Status, area_kib
 from mitherm.protocol.telink_ota import BANK_SIZE, BLOCK_SIZE, End, Start, Version, block_count, blocks
 from mitherm.protocol.uuids import CUSTOM_COMMAND, CUSTOM_SERVICE, OTA, STOCK_INTERVAL, STOCK_SERVICE
 
@@ -36,10 +36,12 @@ class Peer:
     pauses: bool
     heeds_reads: bool = False
     strict: bool = False
+    wants_login: bool = False
+    """Sends nothing to a stock unit before a login in the same session."""
 
 
-TELINK_MI: Final = Peer("TelinkMiFlasher", 4, 8, pauses=True, heeds_reads=True, strict=True)
-TELINK_FLASHER: Final = Peer("TelinkFlasher", 4, 8, pauses=True)
+TELINK_MI: Final = Peer("TelinkMiFlasher", 4, 8, pauses=True, heeds_reads=True, strict=True, wants_login=True)
+TELINK_FLASHER: Final = Peer("TelinkFlasher", 4, 8, pauses=True, wants_login=True)
 TELINK_OTA: Final = Peer("TelinkOTA", 4, 8, pauses=True)
 FLASH_PY: Final = Peer("flash.py", 0.2, 8, pauses=False)
 FIXED_PAUSE: Final = Peer("fixed 5 ms", 5, 0, pauses=False)
@@ -145,7 +147,9 @@ def update_custom(data: bytes, unit: CustomUnit) -> Procedure[str]:
         yield Write(CUSTOM_COMMAND, bytes(Request(AREA, size_kib)))
         while True:
             notification: Notification = yield Await(float("inf"))
-            status = Message.from_bytes(notification.data).status
+            if notification.data[:1] != bytes([COMMAND]):
+                continue
+            status = int.from_bytes(notification.data[1:2], "little")
             if status == Status.READY:
                 break
             if status not in tuple(Status) or status == Status.BAD_PARAMETER:

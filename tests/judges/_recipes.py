@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any
 
+from judges._cases import number
 from mitherm.primitives.checksums import crc32_raw
 
 _ZIGBEE_HEAD = struct.Struct("<IHHHHHIH32sIHI")
@@ -37,6 +38,20 @@ def image(seed: str, n: int) -> bytes:
     return body + trailer(body)
 
 
+def changed_image(entry: dict[str, Any]) -> bytes:
+    """image(seed, n) with the changes of ota-device: f0, f1, magic, size, crc_xor, append_ff."""
+    body = image_body(entry["seed"], entry["n"])
+    for offset, key in ((6, "f0"), (7, "f1")):
+        if key in entry:
+            body[offset] = number(entry[key])
+    if "magic" in entry:
+        body[8:12] = bytes.fromhex(entry["magic"])
+    if "size" in entry:
+        body[0x18:0x1C] = number(entry["size"]).to_bytes(4, "little")
+    crc = int.from_bytes(trailer(body), "little") ^ number(entry.get("crc_xor", 0))
+    return bytes(body) + crc.to_bytes(4, "little") + b"\xff" * number(entry.get("append_ff", 0))
+
+
 def raw(seed: str, n: int) -> bytes:
     """Linker output of n bytes: no flag, no trailer."""
     data = bytearray(stream(seed, n))
@@ -63,12 +78,12 @@ def zigbee(data: bytes, manufacturer: int, image_type: int) -> bytes:
 
 
 class _Kitchen:
-    """One file being made; `trailer_at` and `start` locate the newest image inside it."""
+    """One file being made; `start` and `trailer_at` locate the newest image with a trailer inside it."""
 
     def __init__(self) -> None:
         self.data = bytearray()
         self.start = 0
-        self.trailer_at = 0
+        self.trailer_at: int | None = None
 
     def do(self, step: list[Any]) -> None:
         name, *arguments = step
@@ -79,6 +94,7 @@ class _Kitchen:
         self.data += image(seed, n)
 
     def do_raw(self, seed: str, n: int) -> None:
+        self.start, self.trailer_at = len(self.data), None
         self.data += raw(seed, n)
 
     def do_stream(self, seed: str, n: int) -> None:
@@ -89,6 +105,8 @@ class _Kitchen:
 
     def do_cut(self, length: int) -> None:
         del self.data[length:]
+        if self.trailer_at is not None and self.trailer_at + 4 > length:
+            self.trailer_at = None
 
     def do_set(self, offset: int, value: str) -> None:
         new = bytes.fromhex(value)
@@ -98,7 +116,8 @@ class _Kitchen:
         self.data[offset] ^= value
 
     def do_crc(self) -> None:
-        end = self.trailer_at
+        """Where the image has its trailer; the last four bytes of what never had one or was cut."""
+        end = len(self.data) - 4 if self.trailer_at is None else self.trailer_at
         self.data[end : end + 4] = trailer(self.data[self.start : end])
 
     def do_finalise(self) -> None:
@@ -108,7 +127,8 @@ class _Kitchen:
     def do_zigbee(self, manufacturer: int, image_type: int) -> None:
         self.data = bytearray(zigbee(bytes(self.data), manufacturer, image_type))
         self.start += _ZIGBEE_HEAD.size
-        self.trailer_at += _ZIGBEE_HEAD.size
+        if self.trailer_at is not None:
+            self.trailer_at += _ZIGBEE_HEAD.size
 
 
 def build(recipe: Iterable[list[Any]]) -> bytes:
@@ -120,11 +140,11 @@ def build(recipe: Iterable[list[Any]]) -> bytes:
 
 
 def named_file(entry: dict[str, Any]) -> bytes:
-    """The file of a `file` entry: {recipe}, {hex} or {seed, n, len}."""
-    if "recipe" in entry:
+    """The file of a `file` entry: {recipe}, {hex} or {seed, n, len}, the last with the changes of ota-device."""
+    if entry.get("recipe") is not None:
         return build(entry["recipe"])
-    if "hex" in entry:
+    if entry.get("hex") is not None:
         return bytes.fromhex(entry["hex"])
-    data = image(entry["seed"], entry["n"])
+    data = changed_image(entry)
     length: int = entry.get("len", len(data))
     return (data + stream(entry["seed"] + "/tail", max(0, length - len(data))))[:length]

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
+from judges._cases import Case, Problem, each
 from mitherm.cloud.hosts import Hosts
 from mitherm.cloud.signing import decrypt, encrypt, signed_form, signed_nonce
 
-Case = dict[str, Any]
 
-
-def problem(case: Case) -> str | None:
+def problem(case: Case) -> Problem:
     """Both sides of one exchange: the form that is sent, what the service reads in it, and the answer."""
     secret, nonce = b64decode(case["ssecurity_b64"]), b64decode(case["nonce_b64"])
     key = signed_nonce(secret, nonce)
@@ -31,7 +28,7 @@ def problem(case: Case) -> str | None:
     return _answer_problem(case, key)
 
 
-def _form_problem(case: Case, path: str, key: bytes, form: dict[str, str]) -> str | None:
+def _form_problem(case: Case, path: str, key: bytes, form: dict[str, str]) -> Problem:
     wrong = {name: form.get(name) for name, value in case["form"].items() if form.get(name) != value}
     if wrong or form.keys() != case["form"].keys():
         return f"form {wrong or sorted(form)}"
@@ -43,7 +40,7 @@ def _form_problem(case: Case, path: str, key: bytes, form: dict[str, str]) -> st
     return None
 
 
-def _answer_problem(case: Case, key: bytes) -> str | None:
+def _answer_problem(case: Case, key: bytes) -> Problem:
     if "response_cipher_b64" not in case:
         return None
     plain = decrypt(case["response_cipher_b64"].encode(), key).decode()
@@ -53,10 +50,4 @@ def _answer_problem(case: Case, key: bytes) -> str | None:
     return None if sealed == case["response_cipher_b64"] else f"answer sealed as {sealed}"
 
 
-def judge_cloud(document: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """mi-auth-cloud."""
-    for case in document["cases"]:
-        yield case["name"], problem(case)
-
-
-AREAS = {"mi-auth-cloud": judge_cloud}
+AREAS = {"mi-auth-cloud": each(problem)}

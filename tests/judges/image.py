@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
-from judges._recipes import build, image, named_file
+from judges import _recipes
+from judges._cases import Case, Problem, each, number
+from judges._recipes import build, named_file
 from mitherm.errors import BadFile
 from mitherm.image.container import MAGIC as CONTAINER_MAGIC
 from mitherm.image.container import ZigbeeContainer
 from mitherm.image.inspect import inspect, verify
-from mitherm.image.sign_file import SignFile
-from mitherm.image.tail import MAGIC as TAIL_MAGIC
+from mitherm.image.sign_file import SignFile, has_tail
 from mitherm.image.tail import tag_crc
 from mitherm.image.telink import BANK, EXTENDED, FLAG, MARK, TelinkImage, crc_ok, finalise, pad, trailer
 from mitherm.primitives.checksums import crc16, crc32_raw
-
-Case = dict[str, Any]
-Verdicts = Iterator[tuple[str, str | None]]
 
 _TEXTS: Final = {
     "short": "Wrong binary Telink OTA firmware size!",
@@ -36,20 +34,11 @@ _TEXTS: Final = {
 }
 
 
-def _each(check: Callable[[Case], str | None]) -> Callable[[dict[str, Any]], Verdicts]:
-    """A judge from a function of one case; an exception of ours is a failure, not an end."""
-
-    def judge(document: dict[str, Any]) -> Verdicts:
-        for case in document["cases"]:
-            try:
-                yield case["name"], check(case)
-            except (BadFile, ValueError, TypeError, LookupError, AttributeError) as problem:
-                yield case["name"], f"{type(problem).__name__}: {problem}"
-
-    return judge
+_SHORTEST: Final = 40
+"""Bytes of the header, start-up code included."""
 
 
-def _differs(**pairs: tuple[Any, Any]) -> str | None:
+def _differs(**pairs: tuple[Any, Any]) -> Problem:
     """The first pair (got, wanted) that is not equal."""
     return next((f"{name}: {got!r}, not {wanted!r}" for name, (got, wanted) in pairs.items() if got != wanted), None)
 
@@ -61,7 +50,7 @@ def _sha(data: bytes) -> str:
 # --- ota-crc ----------------------------------------------------------------------------------------------------------
 
 
-def _crc(case: Case) -> str | None:
+def _crc(case: Case) -> Problem:
     value = int(case["value"], 16)
     if "file" in case:
         return _crc_of_file(case, value)
@@ -77,9 +66,9 @@ def _crc(case: Case) -> str | None:
     return _differs(value=(got, value), stored=(stored, case.get("stored", stored)))
 
 
-def _crc_of_file(case: Case, value: int) -> str | None:
+def _crc_of_file(case: Case, value: int) -> Problem:
     file = case["file"]
-    data = named_file(file) if "recipe" in file or "hex" in file else image(file["seed"], file["n"])
+    data = named_file(file)
     parsed = TelinkImage.parse(data).data
     got = tag_crc(parsed[:-4], b"") if case["kind"] == "crc32_tag" else trailer(parsed[:-4])
     return _differs(value=(got, value), sha256=(_sha(data), case.get("sha256", _sha(data))))
@@ -88,24 +77,20 @@ def _crc_of_file(case: Case, value: int) -> str | None:
 # --- ota-image-build --------------------------------------------------------------------------------------------------
 
 
-def _image_build(case: Case) -> str | None:
+def _image_build(case: Case) -> Problem:
     return _wrapped(case) if "header_hex" in case else _finalised(case)
 
 
-def _finalised(case: Case) -> str | None:
+def _finalised(case: Case) -> Problem:
     raw, wanted = named_file(case["raw"]), case["result"]
     if _sha(raw) != case["raw"].get("sha256", _sha(raw)):
         return "the recipe does not give the raw file of the vector"
-    try:
-        made = finalise(raw)
-    except BadFile as problem:
-        return None if _unfit(raw) else str(problem)
-    header = TelinkImage.parse(made).header
-    again_differs = finalise(made) != made
-    return _differs(
+    made = _recipes.finalise(raw)
+    again_differs = _recipes.finalise(made) != made
+    return _ours_differs(raw, made) or _differs(
         length=(len(made), wanted["length"]),
-        size_field=(header.size, wanted.get("size_field", header.size)),
-        bytes_6_7=(header.flag.hex(), wanted.get("bytes_6_7", "5d02")),
+        size_field=(int.from_bytes(made[0x18:0x1C], "little"), number(wanted.get("size_field", len(made)))),
+        bytes_6_7=(made[6:8].hex(), wanted.get("bytes_6_7", "5d02")),
         trailer=(made[-4:].hex(), wanted.get("trailer", made[-4:].hex())),
         raw_hex=(raw.hex(), case["raw"].get("hex", raw.hex())),
         hex=(made.hex(), wanted.get("hex", made.hex())),
@@ -114,25 +99,22 @@ def _finalised(case: Case) -> str | None:
     )
 
 
-def _unfit(raw: bytes) -> bool:
-    """Files the reference tool takes unseen and ours refuses on purpose: no mark, or finished and damaged."""
-    finished = raw[6:8] == FLAG
-    return raw[8:12] != MARK or (finished and not crc_ok(raw[: int.from_bytes(raw[24:28], "little")]))
+def _ours_differs(raw: bytes, made: bytes) -> Problem:
+    """Our tool does the same, except for what it refuses on purpose: no mark, too short, or finished and damaged."""
+    damaged = raw[6:8] == FLAG and not crc_ok(raw[: int.from_bytes(raw[24:28], "little")])
+    try:
+        ours = finalise(raw)
+    except BadFile as problem:
+        return None if raw[8:12] != MARK or len(raw) < _SHORTEST or damaged else str(problem)
+    TelinkImage.parse(ours)
+    return _differs(ours=(ours, made), twice=(finalise(ours), ours))
 
 
-def _wrapped(case: Case) -> str | None:
+def _wrapped(case: Case) -> Problem:
     inner = build(case["image_recipe"])
     head = bytes.fromhex(case["header_hex"])
-    file = head + inner
-    read = ZigbeeContainer.from_bytes(file)
-    explicit = case.get("args")
-    made = ZigbeeContainer.wrap(
-        inner,
-        manufacturer=read.manufacturer if explicit else None,
-        image_type=read.image_type if explicit else None,
-        file_version=read.file_version if explicit else None,
-        text=read.text,
-    )
+    read = ZigbeeContainer.from_bytes(head + inner)
+    made = _wrap(inner, read, case.get("args"))
     prefix = made.file_name("").removesuffix("-.zigbee")
     named = case.get("file_name", prefix).removesuffix(".zigbee")
     return _differs(
@@ -146,10 +128,29 @@ def _wrapped(case: Case) -> str | None:
     )
 
 
+def _wrap(inner: bytes, read: ZigbeeContainer, args: Any) -> ZigbeeContainer:
+    """By the identifiers in `args`, else those of the image; what `args` does not name in our words comes from the head."""
+    if not args:
+        return ZigbeeContainer.wrap(inner, text=read.text)
+    named = {key.lower(): value for key, value in args.items()} if isinstance(args, dict) else {}
+
+    def given(default: int, *beginnings: str) -> int:
+        found = (value for key, value in named.items() if key.startswith(beginnings) and value is not None)
+        return number(next(found, default))
+
+    return ZigbeeContainer.wrap(
+        inner,
+        manufacturer=given(read.manufacturer, "man"),
+        image_type=given(read.image_type, "image_type", "type", "img"),
+        file_version=given(read.file_version, "file_version", "version", "ver"),
+        text=read.text,
+    )
+
+
 # --- ota-image-validate -----------------------------------------------------------------------------------------------
 
 
-def _validate(case: Case) -> str | None:
+def _validate(case: Case) -> Problem:
     data = named_file(case["file"])
     if _sha(data) != case["file"]["sha256"]:
         return "the recipe does not give the file of the vector"
@@ -193,14 +194,14 @@ def _container_page(data: bytes, extended: bool) -> tuple[str | None, bytes]:
     payload = data[62 : 62 + length]
     if (version, head) != (0x0100, 56):
         return _TEXTS["head"], payload
-    if length < 2048 or length + 62 > len(data):
+    if length < _SMALLEST_INNER or length + 62 > len(data):
         return _TEXTS["inner"], payload
     if not extended and 0x0203 <= kind <= 0x0205:
         return _TEXTS["type"].format(kind), payload
     return (_TEXTS["extended"] if not extended and length > BANK else None), payload
 
 
-def _image_page(payload: bytes) -> str | None:
+def _image_page(payload: bytes) -> Problem:
     if payload[8:12] != MARK:
         return _TEXTS["mark"]
     size = int.from_bytes(payload[24:28], "little")
@@ -211,51 +212,75 @@ def _image_page(payload: bytes) -> str | None:
 
 
 _UNSOUND: Final = frozenset({_TEXTS[key] for key in ("head", "inner", "mark", "size", "crc")})
+_SMALLEST_INNER: Final = 2048
+"""The page wants more of a container than that its lengths are right."""
 
 
 def _our_verdict_fits(data: bytes, text: str | None) -> bool:
-    """Our own check refuses everything the full page calls unsound, and agrees with itself."""
+    """Our own check refuses everything the full page calls unsound (not merely small), and agrees with itself."""
     found = inspect(data)
     try:
         sound = verify(data).crc_ok is True
     except BadFile:
         sound = False
     consistent = sound == (found.crc_ok is True)
-    return consistent and not (sound and text in _UNSOUND)
+    small = text == _TEXTS["inner"] and int.from_bytes(data[58:62], "little") < _SMALLEST_INNER
+    return consistent and (small or not (sound and text in _UNSOUND))
 
 
 # --- ota-sign-tail ----------------------------------------------------------------------------------------------------
 
+_INVALID: Final = "Invalid signature file!"
+_OVERLOOKED: Final = 1024
 
-def _sign_tail(case: Case) -> str | None:
+
+def _sign_tail(case: Case) -> Problem:
     plain = named_file(case["image"])
     if _sha(plain) != case["image"].get("sha256", _sha(plain)):
         return "the recipe does not give the image of the vector"
-    raw = bytes.fromhex(case["sign_file_hex"])
-    signed, wanted = pad(SignFile.from_bytes(raw).apply(plain)), case["result"]
+    raw, wanted = bytes.fromhex(case["sign_file_hex"]), case.get("result")
+    if not wanted or "sha256" not in wanted or any(_INVALID in line for line in case.get("log", ())):
+        return _differs(refused=(_refused(raw), True))
+    template = SignFile.from_bytes(raw)
+    signed = pad(_as_page(template, plain))
     tail_hex = signed[len(plain) :].hex()
     return _decoded(case, raw) or _differs(
         length=(len(signed), wanted["length"]),
         blocks=(len(signed) // 16, wanted.get("blocks", len(signed) // 16)),
         sha256=(_sha(signed), wanted["sha256"]),
         tail=(tail_hex, wanted.get("tail_hex", tail_hex)),
-        idempotent=(SignFile.from_bytes(raw).apply(signed) if TAIL_MAGIC in signed else signed, signed),
+        idempotent=(template.apply(signed) if has_tail(signed) else signed, signed),
     )
 
 
-def _decoded(case: Case, raw: bytes) -> str | None:
+def _refused(raw: bytes) -> bool:
+    try:
+        SignFile.from_bytes(raw)
+    except BadFile:
+        return True
+    return False
+
+
+def _as_page(template: SignFile, plain: bytes) -> bytes:
+    """The page overlooks a tail of its own of up to 1024 bytes and adds another; we never add a second one."""
+    behind = len(plain) - int.from_bytes(plain[0x18:0x1C], "little")
+    overlooked = has_tail(plain) and behind <= _OVERLOOKED
+    return plain + template.tail_for(len(plain)) if overlooked else template.apply(plain)
+
+
+def _decoded(case: Case, raw: bytes) -> Problem:
     """Decode, and encode what the vector says into the same file."""
     read, wanted = SignFile.from_bytes(raw), case.get("decoded")
     if wanted is None:
         return _differs(encoded=(read.to_bytes(), raw))
-    patches = tuple((patch["offset"], int(patch["value"], 16)) for patch in wanted["patches"])
+    patches = tuple((number(patch["offset"]), number(patch["value"])) for patch in wanted["patches"])
     made = SignFile(raw[: wanted["block_len"]], wanted["fill"], patches)
     return _differs(decoded=(read, made), encoded=(made.to_bytes().hex(), raw.hex()))
 
 
 AREAS = {
-    "ota-crc": _each(_crc),
-    "ota-image-build": _each(_image_build),
-    "ota-image-validate": _each(_validate),
-    "ota-sign-tail": _each(_sign_tail),
+    "ota-crc": each(_crc),
+    "ota-image-build": each(_image_build),
+    "ota-image-validate": each(_validate),
+    "ota-sign-tail": each(_sign_tail),
 }
