@@ -32,6 +32,8 @@ async def flash(
     address = await resolve(bench, unit)
 
     def find(wish: Wish) -> Chosen:
+        if wish.family != wanted.family or wish.genuine:
+            return shelf.find(wish)
         return shelf.signed(wanted, wish) if wish.signed_for else wanted
 
     def planner(seen: Observation, assets: Assets) -> Plan:
