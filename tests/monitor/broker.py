@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 HOST = "127.0.0.1"
-WAIT_S = 20.0
+WAIT_S = 45.0
 
 
 def find_mosquitto() -> str | None:
