@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: help demo test lint format docs wheel lock bench clean
+.PHONY: help demo test lint format docs wheel realstack lock bench clean
 
 help:            ## This list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ docs: $(READY)   ## docs/_build/html
 
 wheel: $(READY)  ## Build the wheel, install it in a clean environment, use it
 	bash tools/smoke_wheel.sh $(BIN)
+
+realstack: $(READY) ## The commands over genuine BlueZ in a virtual machine; installs qemu and others with apt
+	tools/realstack.sh build/realstack $(BIN)/python -m pytest -v -p no:cacheprovider tests/realstack/test_real_stack.py
 
 bench: $(READY)  ## Every benchmark, as tables
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
