@@ -71,7 +71,7 @@ def create(app: App, folder: Path, specs: tuple[str, ...], fleet: Path | None, s
     from mitherm.virtual.world import create_units
 
     wanted = [parse_spec(text) for text in specs] + (_fleet(fleet) if fleet else [])
-    made = create_units(folder, wanted, seed=seed, wall=present)
+    made = create_units(folder, wanted, seed=seed, wall=present, wait_s=app.settings.timeout())
     home = MiHome.open(folder, os.urandom, present)
     for unit in made:
         if unit.keys is not None and unit.spec.bound == "mi-home":

@@ -16,6 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from mitherm.errors import DiskProblem
+from mitherm.store.lock import FileLock
+
+LOCK_S: Final = 10.0
+"""A change of a small file takes milliseconds."""
 
 _CAUSES: Final = {
     errno.ENOSPC: ("the disk is full", "Free some space and try again."),
@@ -74,6 +78,15 @@ def private_folder(path: Path) -> None:
             path.chmod(0o700)
 
 
+@contextlib.contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Nobody else, in this process or another, is inside for the same `path`. Raises Busy after a while."""
+    with _explained("lock", path):
+        lock = FileLock.take(path.with_name(f".{path.name}.lock"), LOCK_S, what=path)
+    with lock:
+        yield
+
+
 def probe(folder: Path, size: int) -> None:
     """Prove that `size` bytes could be made durable in the folder now; leaves nothing behind."""
     path = folder / f".probe-{os.getpid()}"
@@ -92,13 +105,13 @@ def _write(path: Path, data: bytes, rename: Callable[[Path, Path], object]) -> N
             file.write(data)
             file.flush()
             _sync(file.fileno())
+        if temporary.read_bytes() != data:
+            raise OSError(errno.EIO, "it reads back differently from what was written")
         rename(temporary, path)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
-    if path.read_bytes() != data:
-        raise OSError(errno.EIO, "it reads back differently from what was written")
 
 
 def _rename_to_new(temporary: Path, path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from mitherm.errors import DiskProblem
 from mitherm.model.address import Address
 from mitherm.store import documents
-from mitherm.store.atomic import make_folder, write_durably
+from mitherm.store.atomic import make_folder, one_at_a_time, write_durably
 from mitherm.store.documents import Malformed, optional
 from mitherm.store.moments import iso, parse_iso, utc
 
@@ -91,10 +91,11 @@ class Inventory:
         return self._change(address, lambda unit: replace(unit, aliases={**unit.aliases, host: alias}))
 
     def _change(self, address: Address, change: Callable[[KnownUnit], KnownUnit]) -> KnownUnit:
-        units = self._load()
-        units[address] = change(units.get(address, KnownUnit(address)))
         make_folder(self._path.parent)
-        write_durably(self._path, documents.encode({"units": [_row(unit) for _, unit in sorted(units.items())]}))
+        with one_at_a_time(self._path):
+            units = self._load()
+            units[address] = change(units.get(address, KnownUnit(address)))
+            write_durably(self._path, documents.encode({"units": [_row(unit) for _, unit in sorted(units.items())]}))
         return units[address]
 
     def _load(self) -> dict[Address, KnownUnit]:

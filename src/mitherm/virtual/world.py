@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import time
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from typing import Any, BinaryIO, Final, Self
+from typing import Any, Final, Self
 
 import tomli_w
 
-from mitherm.errors import Busy, DeviceNotFound, FileMissing, SchemaTooNew, SettingsError, UsageProblem
+from mitherm.errors import DeviceNotFound, FileMissing, SchemaTooNew, SettingsError, UsageProblem
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.protocol.effects import Entropy
+from mitherm.store.lock import FileLock
 from mitherm.virtual.chip import Cell, Chip, Climate
 from mitherm.virtual.factory import make_unit
 from mitherm.virtual.faults import FaultTable
@@ -43,7 +42,7 @@ class Home:
 class World:
     """All units of a folder. `wall` gives the present moment, `now` arguments are seconds of the air's clock."""
 
-    def __init__(self, folder: Path, homes: list[Home], lock: FolderLock, wall: Callable[[], datetime]) -> None:
+    def __init__(self, folder: Path, homes: list[Home], lock: FileLock, wall: Callable[[], datetime]) -> None:
         self.folder = folder
         self.homes = homes
         self._lock = lock
@@ -67,7 +66,7 @@ class World:
         """Take the folder (one process at a time) and bring its units back to life. Raises FileMissing, Busy."""
         if not folder.is_dir():
             raise FileMissing(f"there is no folder {folder}", hint=f"make one with: mitherm virtual create {folder}")
-        lock = FolderLock.take(folder, wait_s)
+        lock = _take(folder, wait_s)
         try:
             homes = [_load(path.parent, now, wall(), entropy) for path in sorted(folder.glob("*/state.toml"))]
         except BaseException:
@@ -122,12 +121,17 @@ class Created:
 
 
 def create_units(
-    folder: Path, specs: Iterable[UnitSpec], *, seed: int | None = None, wall: Callable[[], datetime]
+    folder: Path,
+    specs: Iterable[UnitSpec],
+    *,
+    seed: int | None = None,
+    wall: Callable[[], datetime],
+    wait_s: float = 10.0,
 ) -> list[Created]:
-    """Add units to `folder`; raises UsageProblem for an address that is already there."""
+    """Add units to `folder`; raises UsageProblem for an address that is already there, Busy."""
     entropy: Entropy = os.urandom if seed is None else Random(seed).randbytes
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FolderLock.take(folder, 10.0)
+    lock = _take(folder, wait_s)
     try:
         return [_create(folder, spec, entropy, wall()) for spec in _addressed(folder, specs)]
     finally:
@@ -274,42 +278,5 @@ def replace_file(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-class FolderLock:
-    """One process at a time owns a folder; the lock dies with the process."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    @classmethod
-    def take(cls, folder: Path, wait_s: float) -> Self:
-        """Wait up to `wait_s` real seconds; raises Busy."""
-        file = (folder / ".lock").open("a+b")
-        deadline = time.monotonic() + wait_s
-        while not _try_lock(file):
-            if time.monotonic() >= deadline:
-                file.close()
-                raise Busy(
-                    f"another process uses {folder}", hint="wait until it ends, or give more time with --timeout"
-                )
-            time.sleep(0.05)
-        return cls(file)
-
-    def release(self) -> None:
-        """Let the next process in."""
-        with suppress(OSError):
-            self._file.close()
-
-
-def _try_lock(file: BinaryIO) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+def _take(folder: Path, wait_s: float) -> FileLock:
+    return FileLock.take(folder / ".lock", wait_s, what=folder)
