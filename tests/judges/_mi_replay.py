@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 from mitherm.primitives.crypto import private_key, public_point, shared_secret
 from mitherm.protocol.effects import Notification
@@ -11,30 +10,31 @@ from mitherm.protocol.mi_device import DID_RECORD, KEY_RECORD, MiDevice
 from mitherm.protocol.mi_messages import LoginKeys, SetupKeys
 from mitherm.protocol.uuids import MI_CONTROL, MI_PARCELS
 
+from ._cases import Case, Wrong, need, unhex
 from ._mi_pump import Records
 
-Case = dict[str, Any]
+Entry = tuple[str, str, str]
+"""Kind, characteristic (empty where there is none), value."""
 
 CHARACTERISTICS = {"0010": MI_CONTROL, "0019": MI_PARCELS}
 REGISTRATION_CODES = ("11", "12", "e1", "e3")
 TICK_S = 0.010
 PATIENCE_TICKS = 60
 """How long a notification may take when the transcript mentions no waiting."""
+SLACK_TICKS = 3
+"""How late it may be after the time that the transcript gives it."""
 
 
-class Wrong(Exception):
-    """The case does not hold."""
+def entries(case: Case) -> list[Entry]:
+    """The transcript; entries without characteristic or value get empty ones."""
+    return [_entry([str(part or "").lower() for part in parts]) for parts in case["transcript"]]
 
 
-def need(holds: bool, otherwise: str) -> None:
-    """Raise Wrong unless it holds."""
-    if not holds:
-        raise Wrong(otherwise)
-
-
-def unhex(text: str | None) -> bytes | None:
-    """Hex or nothing."""
-    return None if text is None else bytes.fromhex(text)
+def _entry(parts: list[str]) -> Entry:
+    kind = parts[0]
+    if kind not in ("w", "n", "w-lost", "n-lost"):
+        return kind, "", parts[-1] if len(parts) > 1 else ""
+    return kind, parts[1], parts[2]
 
 
 # --- values -----------------------------------------------------------------------------------------------------------
@@ -60,6 +60,7 @@ def login_values(keys: LoginKeys) -> dict[str, str]:
         "app_proof": keys.app_proof,
         "app_random": keys.app_random,
         "device_random": keys.device_random,
+        "session_keys": session,
     }
     return {name: value.hex() for name, value in values.items()}
 
@@ -98,24 +99,37 @@ def check_values(case: Case) -> None:
 # --- the unit ---------------------------------------------------------------------------------------------------------
 
 
-def build(device: Case) -> tuple[MiDevice, Records]:
-    """The unit a case describes."""
+def build(device: Case, *, again: bool = False) -> tuple[MiDevice, Records]:
+    """The unit a case describes. `again`: its randoms begin anew when they run out."""
     randoms = deque(bytes.fromhex(text) for text in device.get("randoms", ()))
-    scalar = bytes.fromhex(device["private_key"])
+    scalar = bytes.fromhex(device.get("private_key") or "01" * 32)
 
     def entropy(length: int) -> bytes:
-        return scalar if length == len(scalar) else randoms.popleft()
+        if length == len(scalar):
+            return scalar
+        need(bool(randoms), "the unit has no random left")
+        taken = randoms.popleft()
+        if again:
+            randoms.append(taken)
+        return taken
 
     records = Records({DID_RECORD: unhex(device.get("did_record")), KEY_RECORD: unhex(device.get("key_record"))})
     unit = MiDevice(
         records,
-        generation=device["auth_generation"],
+        generation=device.get("auth_generation", 1),
         entropy=entropy,
+        roots=tuple(bytes.fromhex(value) for name, value in device.items() if name.startswith("root")),
         att_payload=device.get("max_att_payload", 20),
-        io_mask=next((value for name, value in device.items() if name.startswith("io")), 0),
+        io_mask=io_mask(device),
         reset_button=device.get("reset_button", False),
     )
     return unit, records
+
+
+def io_mask(device: Case) -> int:
+    """The I/O capabilities a product demands; the vectors give the field no fixed name."""
+    value = next((value for name, value in device.items() if name.startswith("io")), 0)
+    return int(value, 16) if isinstance(value, str) else int(value or 0)
 
 
 class Replay:
@@ -163,7 +177,8 @@ class Replay:
         need(not self._waiting, f"{when} the unit says {[item.data.hex() for item in self._waiting]}")
 
     def _expect(self, characteristic: str, value: str) -> None:
-        patience = 2 if self._waited else PATIENCE_TICKS
+        patience = SLACK_TICKS if self._waited else PATIENCE_TICKS
+        self._waited = False
         while not self._waiting and patience:
             self.tick(1)
             patience -= 1
@@ -179,18 +194,24 @@ def replay(case: Case) -> None:
     """The unit answers as recorded and is left in the recorded state."""
     device, records = build(case["device"])
     player = Replay(device)
-    for number, entry in enumerate(case["transcript"]):
+    for number, entry in enumerate(entries(case)):
         try:
-            player.play(entry[0], str(entry[1]) if len(entry) > 2 else "", str(entry[-1]))
+            player.play(*entry)
         except Wrong as wrong:
             raise Wrong(f"entry {number}: {wrong}") from None
     player.finish()
     if "codes" in case:
         need(player.codes == case["codes"], f"codes {player.codes}")
     if "result" in case:
-        verdicts = [None, *(code for code in player.codes if code[:2] in REGISTRATION_CODES)]
-        need(verdicts[-1] == case["result"], f"codes {player.codes}")
+        _need_last(player.codes, case["result"], registration=True)
+    if "login_result" in case:
+        _need_last(player.codes, case["login_result"], registration=False)
     _check_state(case["after"], device, records)
+
+
+def _need_last(codes: list[str], expected: str | None, *, registration: bool) -> None:
+    verdicts = [None, *(code for code in codes if (code[:2] in REGISTRATION_CODES) == registration)]
+    need(verdicts[-1] == expected, f"codes {codes}")
 
 
 def _check_state(after: Case, device: MiDevice, records: Records) -> None:
