@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from mitherm.device.identify import Evidence, identify
@@ -11,8 +14,8 @@ from mitherm.model.keys import did_text
 from mitherm.protocol import uuids
 from mitherm.protocol.uuids import short
 from mitherm.virtual.chip import Chip
-from mitherm.virtual.firmware.atc1441 import Atc1441Firmware, Measured, notified_values
-from mitherm.virtual.firmware.atc1441_settings import SETTINGS, is_comfortable
+from mitherm.virtual.firmware.atc1441 import Atc1441Firmware, Measured, notified_values, tenths_fahrenheit
+from mitherm.virtual.firmware.atc1441_settings import ADVERTISE_FAHRENHEIT, MI_LIKE, SETTINGS, is_comfortable
 from mitherm.virtual.firmware.base import BootImage
 from mitherm.virtual.gatt_stock import stock_table
 from mitherm.virtual.gatt_tables import atc1441_table, pvvx_table
@@ -72,8 +75,7 @@ def _atc1441_step(unit: _Atc, step: Case) -> Iterator[Wrong]:
     elif "read_settings" in step:
         yield _differs("settings", firmware.settings.raw.hex(), step["settings_ram"])
     elif "measurement" in step:
-        firmware.adverts.update(_measured(step["measurement"]), mi_like=bool(firmware.settings.raw[13]))
-        yield _differs("advert", firmware.adverts.frame.hex(), step["advertising"])
+        yield _atc1441_advert(firmware, _measured(step["measurement"]), step["advertising"])
     elif "notify_values" in step:
         values = notified_values(_measured(step["notify_values"]))
         handles = [(_handle(firmware.gatt, char), value.hex()) for char, value in values.items()]
@@ -86,6 +88,17 @@ def _atc1441_step(unit: _Atc, step: Case) -> Iterator[Wrong]:
         yield from _atc1441_event(unit, step)
     else:
         yield f"unknown step {sorted(step)}"
+
+
+def _atc1441_advert(firmware: Atc1441Firmware, measured: Measured, wanted: str) -> Wrong:
+    """The frame; while Fahrenheit is advertised, the measurement may be given in either unit."""
+    fahrenheit = replace(measured, temperature_x10=tenths_fahrenheit(measured.temperature_x10))
+    other, mi_like = deepcopy(firmware.adverts), bool(firmware.settings.raw[MI_LIKE])
+    firmware.adverts.update(measured, mi_like=mi_like)
+    other.update(fahrenheit, mi_like=mi_like)
+    if firmware.settings.raw[ADVERTISE_FAHRENHEIT] and other.frame.hex() == wanted:
+        return None
+    return _differs("advert", firmware.adverts.frame.hex(), wanted)
 
 
 def _measured(values: Case) -> Measured:
@@ -149,10 +162,8 @@ def _mi_home(case: Case, did: str | None) -> str:
         "pvvx": pvvx_table(_PVVX_58, {}),
         "atc1441": atc1441_table({}),
     }
-    table = tables.get(case["firmware"].split()[0])
-    if table is None:
-        return f"no table of {case['firmware']}"
-    if not has_mi_service(table):
+    table = tables.get(re.split(r"\W", case["firmware"])[0])
+    if table is None or not has_mi_service(table):  # Zigbee and the like have no table here, and no Mi service
         return "error -27/-28"
     known = case.get("cloud_knows", [])
     decision = decide(did, issued_here=known, entry=CloudEntry() if known else None)

@@ -151,8 +151,8 @@ class Commands:
 
     def restore_keys(self, payload: bytes) -> None:
         """16: "restore" the previous pair; 3.0 to 4.3 arm the reboot."""
-        if self.keys.restore() and 0x30 <= self.state.version <= 0x43:
-            self.state.reboot_armed = True
+        self.keys.restore()
+        self.state.reboot_armed |= 0x30 <= self.state.version <= 0x43
 
     def erase_keys(self, payload: bytes) -> bytes | None:
         """17: erase the record store; silent up to 2.2."""
@@ -160,14 +160,11 @@ class Commands:
         return b"\x17\0" if self.state.version >= 0x23 else None
 
     def bind_key(self, payload: bytes) -> bytes:
-        """18: the key of encrypted beacons."""
+        """18: the key of encrypted beacons; FF without one, in every version."""
         if len(payload) == 16:
             self.state.store.write(Setting.KEY, payload)
             self.state.key = payload
-        key = self.state.store.read(Setting.KEY)
-        if key is None:
-            raise BadCommand
-        return b"\x18" + key
+        return b"\x18" + (self.state.store.read(Setting.KEY) or b"\xff")
 
     # --- settings -----------------------------------------------------------------------------------------------------
 

@@ -66,19 +66,18 @@ class KeyTransfer:
                 pvvx_replace(self._flash, record, data)
         self.get(item)
 
-    def restore(self) -> bool:
-        """Command 16: up to 3.1 the swap it promises, later the defect that overwrites the older pair. True = written."""
+    def restore(self) -> None:
+        """Command 16: up to 3.1 the swap it promises, later the defect that overwrites the older pair."""
         current, old = pvvx_find(self._flash, mi_records.KEYS), self._last_deleted_keys()
         self._start((KEYS, 1 if old else 0))
         if old is None or current is None or len(current.data) != LENGTHS[KEYS]:
-            return False
+            return
         sector = bytearray(self._flash.read(MI_STORE, SECTOR))
         _overwrite(sector, old, current.data)
         if self._version <= _SWAPS_UNTIL:
             _overwrite(sector, current, old.data)
         self._flash.erase_sector(MI_STORE)
         self._flash.program(MI_STORE, bytes(sector[:SECTOR]))
-        return True
 
     def erase(self) -> None:
         """Command 17."""
