@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from mitherm.image.synth import package
 from mitherm.model.address import Address
@@ -19,7 +20,7 @@ from mitherm.store.library import Library
 from mitherm.store.vault import Vault
 from mitherm.virtual.chip import Action
 from mitherm.virtual.clock import VirtualClockLoop
-from mitherm.virtual.faults import Fault
+from mitherm.virtual.faults import Fault, FaultTable
 from mitherm.virtual.loopback import Loopback
 from mitherm.virtual.mi_home import MiHome
 from mitherm.virtual.spec import UnitSpec, parse_spec
@@ -33,6 +34,19 @@ UNIT = Address.parse("A4:C1:38:00:00:01")
 def wall() -> datetime:
     """The present."""
     return datetime.now(UTC)
+
+
+class Overheard(FaultTable):
+    """The faults of a unit, with an ear for what passes."""
+
+    def __init__(self, faults: FaultTable, messages: list[str]) -> None:
+        super().__init__(faults.faults)
+        self._messages = messages
+
+    def meet(self, event: str) -> Iterable[Fault]:
+        """Note the event."""
+        self._messages.append(event)
+        return super().meet(event)
 
 
 class Rig:
@@ -55,6 +69,8 @@ class Rig:
         """Connections made so far."""
         self.writes: list[tuple[str, bytes]] = []
         """Everything that was written to a unit so far: characteristic and value."""
+        self.messages: list[str] = []
+        """Everything that passed a unit so far, by the names that faults give it."""
 
     @property
     def stores(self) -> Stores:
@@ -98,6 +114,13 @@ class Rig:
         finally:
             world.close(loop.time())
 
+    def at(self, folder: Path) -> Self:
+        """The same units and stores in a copy of the folder."""
+        rig = copy(self)
+        rig.folder, rig.home = folder / "units", folder / "home"
+        rig.links, rig.writes, rig.events, rig.messages = 0, [], [], []
+        return rig
+
     def _listen(self, unit: Unit) -> None:
         connect, write = unit.connect, unit.write
 
@@ -110,6 +133,7 @@ class Rig:
             return write(now, char, data)
 
         unit.connect, unit.write = connected, written
+        unit.faults = Overheard(unit.faults, self.messages)
 
     @property
     def updates_begun(self) -> int:
