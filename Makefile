@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-.PHONY: help demo test lint format docs wheel realstack lock bench clean
+.PHONY: help demo test lint format docs wheel realstack lock bench sweep matrix clean
 
 help:            ## This list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
@@ -17,6 +17,12 @@ demo: $(READY)   ## Two stories told with virtual units, under a minute
 
 test: lint docs wheel  ## Everything CI checks
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+sweep: $(READY)  ## Cut link and power after every message of flash and bring (half an hour)
+	MITHERM_SWEEP=full $(BIN)/python -m pytest -n $(WORKERS) tests/ops/test_sweep.py tests/ops/test_sweep_roads.py
+
+matrix: $(READY) ## Every guard's verdict for devices, states, images and batteries
+	@$(BIN)/python tools/matrix.py
 
 lint: $(READY)   ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
