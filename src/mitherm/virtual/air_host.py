@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
 from bumble import core, hci
 from bumble.device import Device, DeviceConfiguration
 from bumble.host import Host
+
+# bumble warns of every refusal and of units that advertise without its help; that is no news for anybody's terminal.
+logging.getLogger("bumble").setLevel(logging.CRITICAL)
 
 OPEN_S: Final = 5.0
 """A controller answers the start-up commands at once, or it is none."""
@@ -49,7 +53,7 @@ class AirHost:
         """Raw reports go to `listener`; the first listener starts the scan, the last one stops it."""
         async with self._scanning:
             if not self._listeners:
-                await self._device.start_scanning(active=True, filter_duplicates=False)
+                await _uncut(self._device.start_scanning(active=True, filter_duplicates=False))
             self._listeners.add(listener)
         try:
             yield
@@ -57,7 +61,7 @@ class AirHost:
             self._listeners.discard(listener)
             async with self._scanning:
                 if not self._listeners and self._device.powered_on:
-                    await self._device.stop_scanning()
+                    await _uncut(self._device.stop_scanning())
 
     def _heard(self, report: Any) -> None:
         for listener in list(self._listeners):
@@ -86,6 +90,16 @@ class AirHost:
         with suppress(core.ConnectionError, asyncio.CancelledError):
             connection = await attempt
             await connection.disconnect()
+
+
+async def _uncut(command: Coroutine[Any, Any, None]) -> None:
+    """A command that went out is answered: bumble stumbles over the answer if nobody waits for it any more."""
+    running = asyncio.ensure_future(command)
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running], timeout=OPEN_S)
+        raise
 
 
 def is_scan_response(report: Any) -> bool:

@@ -7,7 +7,6 @@ are `CentralController`s. A connection is a pair of `AirConnection`s that know e
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
@@ -18,9 +17,6 @@ from bumble.core import PhysicalTransport
 from bumble.link import LocalLink
 
 from mitherm.virtual.unit import Unit
-
-# bumble warns of every refusal and of units that advertise without its help; that is no news for anybody's terminal.
-logging.getLogger("bumble").setLevel(logging.CRITICAL)
 
 SUPERVISION_TIMEOUT: Final = 0x08
 _EXTENDED: Final = (
