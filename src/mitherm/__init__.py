@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from mitherm.model.keys import MiKeys
     from mitherm.model.reading import Reading, Undecoded
     from mitherm.model.record import KeyGeneration
+    from mitherm.model.report import Report
     from mitherm.model.sighting import Sighting
     from mitherm.ops.activate import activate
     from mitherm.ops.bench import Bench, Stores
     from mitherm.ops.flash import bring, flash
     from mitherm.ops.info import info
+    from mitherm.ops.listen import listen
     from mitherm.ops.login import login_with_token, login_with_vault
     from mitherm.ops.scan import scan, watch
     from mitherm.primitives.secret import Secret
@@ -50,6 +52,7 @@ _HOMES: Final = {
     "NotVerified": "errors",
     "Radio": "radio.gatt",
     "Reading": "model.reading",
+    "Report": "model.report",
     "Secret": "primitives.secret",
     "Sighting": "model.sighting",
     "Stores": "ops.bench",
@@ -62,6 +65,7 @@ _HOMES: Final = {
     "flash": "ops.flash",
     "info": "ops.info",
     "inspect_image": "image.inspect:inspect",
+    "listen": "ops.listen",
     "login_with_token": "ops.login",
     "login_with_vault": "ops.login",
     "open_bench": "session",
@@ -86,6 +90,7 @@ __all__ = [
     "NotVerified",
     "Radio",
     "Reading",
+    "Report",
     "Secret",
     "Sighting",
     "Stores",
@@ -99,6 +104,7 @@ __all__ = [
     "flash",
     "info",
     "inspect_image",
+    "listen",
     "login_with_token",
     "login_with_vault",
     "open_bench",

@@ -331,3 +331,38 @@ class TestConfig:
         """URLs stay out of repr."""
         config = MonitorConfig().with_options(mqtt="mqtt://me:secret@host", influx="http://me:secret@db/?db=x")
         assert "secret" not in repr(config)
+
+
+# --- the library ------------------------------------------------------------------------------------------------------
+
+
+def test_listening_from_python(tmp_path: Path) -> None:
+    """Readings as an asynchronous iterator; keys from the vault and from the caller; the caller may take its time."""
+    import mitherm
+    from mitherm.primitives.secret import Secret
+
+    rig = fleet.mixed_fleet(tmp_path)
+
+    async def work(bench: Bench) -> list[mitherm.Report]:
+        found = []
+        keys = {fleet.WRONG_KEY: [Secret(fleet.UNKNOWN)]}
+        async for reading in mitherm.listen(bench, duration_s=60, keys=keys):
+            await asyncio.sleep(0.1)
+            found.append(reading)
+        return found
+
+    readings = rig.run(work)
+    temperatures = {one.address: one.temperature_c for one in readings}
+    assert temperatures[fleet.PVVX_CUSTOM] == 20.5
+    assert temperatures[fleet.WRONG_KEY] == 20.8
+    assert {one.event for one in readings} == {"reading"}
+
+
+def test_listening_to_every_event(tmp_path: Path) -> None:
+    """First sight of a unit that tells nothing."""
+    import mitherm
+
+    async def work(bench: Bench) -> list[str]:
+        return [one.event async for one in mitherm.listen(bench, duration_s=10, every_event=True)]
+
+    assert Rig(tmp_path, "stock-1.0.0_0109").run(work) == ["seen"]

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
 from typing import Any, Final
 
-from mitherm.beacon.keyring import KeyRing
-from mitherm.beacon.keys import BeaconKey
 from mitherm.errors import BrokerUnreachable, DiskProblem, MithermError, RadioUnavailable, StoreError
 from mitherm.model.address import Address
 from mitherm.model.report import Report
 from mitherm.ops.bench import Bench
+from mitherm.ops.listen import all_keys, key_ring, wall_clock
 from mitherm.ops.service import Notifier
 from mitherm.ops.streams import Streams
 from mitherm.primitives.secret import Secret
@@ -29,15 +27,6 @@ GRACE_S: Final = 5.0
 """What sinks get to deliver the last reports."""
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
-
-
-def key_ring(keys: Mapping[Address, Sequence[Secret]]) -> KeyRing:
-    """Every bind key of every generation; a unit's likeliest comes last, since the ring tries the newest first."""
-    ring = KeyRing()
-    for address, secrets in keys.items():
-        for secret in reversed(secrets):
-            ring.add(BeaconKey(secret), address)
-    return ring
 
 
 class Monitor:
@@ -61,8 +50,8 @@ class Monitor:
         self._told: dict[str, str | None] = {}
         self._known: dict[Address, KnownUnit] = {}
         self._keys: Mapping[Address, Sequence[Secret]] = {}
-        self._began_wall = bench.wall()
-        self._began_s = bench.clock()
+        self._heard = 0
+        self._wall = wall_clock(bench)
         streams.known = self._known.get
 
     async def run(self, duration_s: float | None = None) -> None:
@@ -87,7 +76,7 @@ class Monitor:
     def counters(self) -> dict[str, dict[str, float]]:
         """For metrics and the last words: frames by fate, and what each sink delivered and dropped."""
         now = self._bench.clock()
-        present = self.moment(now).timestamp()
+        present = self._wall(now).timestamp()
         return {
             "mitherm_last_seen_timestamp_seconds/address": {
                 unit: round(present - age_s, 3) for unit, age_s in self._streams.ages(now).items()
@@ -101,41 +90,34 @@ class Monitor:
             },
         }
 
-    def moment(self, at_s: float) -> datetime:
-        """A time of the loop's clock as a moment. Simulated time has no clock on the wall but its own."""
-        if self._bench.radio.simulated:
-            return self._began_wall + timedelta(seconds=at_s - self._began_s)
-        return self._bench.wall()
-
     # --- tasks --------------------------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
         """The scan, begun anew when the adapter fails or goes deaf."""
-        pause_s, heard = FIRST_PAUSE_S, False
+        pause_s = FIRST_PAUSE_S
         while True:
+            heard_before = self._heard
             try:
-                async for _ in self._sightings():
-                    pause_s, heard = FIRST_PAUSE_S, True
-                return
+                return await self._scan()
             except TimeoutError:
-                if heard:
+                if self._heard > heard_before:
                     self._bench.warn(f"nothing was heard for {DEAF_S:.0f} s; the scan begins anew")
             except RadioUnavailable as problem:
-                if not heard:
+                if not self._heard:
                     raise
                 self._bench.warn(problem.message, problem.hint)
+                pause_s = FIRST_PAUSE_S if self._heard > heard_before else min(2 * pause_s, LONGEST_PAUSE_S)
                 await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    async def _sightings(self) -> AsyncIterator[None]:
+    async def _scan(self) -> None:
+        """One scan; raises TimeoutError when it is deaf."""
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(None) as limit, self._bench.radio.sightings() as sightings:
+        async with asyncio.timeout(DEAF_S) as limit, self._bench.radio.sightings() as sightings:
             self._notifier.ready("listening")
-            limit.reschedule(loop.time() + DEAF_S)
             async for sighting in sightings:
+                self._heard += 1
                 limit.reschedule(loop.time() + DEAF_S)
-                self._publish(self._streams.hear(sighting, self.moment(sighting.at_s)))
-                yield
+                self._publish(self._streams.hear(sighting, self._wall(sighting.at_s)))
 
     async def _watch(self) -> None:
         """Once a second: silence, troubles of sinks, the service manager; now and then new keys and names."""
@@ -143,7 +125,7 @@ class Monitor:
         while True:
             await asyncio.sleep(TICK_S)
             now = self._bench.clock()
-            for report in self._streams.tick(now, self.moment(now)):
+            for report in self._streams.tick(now, self._wall(now)):
                 self._publish(report)
             for sink in self._sinks:
                 self._tell_problem(sink)
@@ -190,8 +172,7 @@ class Monitor:
     def _reload(self) -> None:
         try:
             units = {unit.address: self._names(unit) for unit in self._bench.stores.inventory.units()}
-            vault = self._bench.stores.vault
-            keys = {address: vault.all_bind_keys(address) for address in vault.units()}
+            keys = all_keys(self._bench.stores.vault)
         except StoreError as problem:
             self._bench.warn(problem.message, problem.hint)
             return
