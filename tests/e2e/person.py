@@ -6,9 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -131,6 +130,14 @@ class Running:
         return self.ends(signal.SIGINT)
 
 
+@contextmanager
+def served(rig: Rig) -> Iterator[tuple[Running, str]]:
+    """`virtual serve` in a process of its own, and the moniker of its endpoint for clients."""
+    with person_of(rig).begins("virtual", "serve", str(rig.folder), "--hci", "tcp-server:127.0.0.1:0") as server:
+        line = server.until("is open")
+        yield server, line.split()[1].replace("server", "client")
+
+
 def person_of(rig: Rig, radio: str = "virtual", **variables: str) -> Person:
     """Whoever owns the rig's stores, with the rig's units on their radio."""
     return Person(rig.home, f"{radio}:{rig.folder}", **variables)
@@ -144,13 +151,3 @@ def error_of(document: Mapping[str, Any], kind: str, device: str | None = "uncha
     assert device in (None, error["device"]), error
     assert error["message"]
     return error
-
-
-def soon(what: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Whether something becomes true before long."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if what():
-            return True
-        time.sleep(0.02)
-    return False

@@ -1,0 +1,201 @@
+"""Ctrl-C and SIGTERM, whenever they come: 130, a sentence on the unit, and the same command again finishes the work."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from e2e.person import MITHERM, Person, Running, Said, error_of, person_of, served
+from helpers import assert_fits
+from mitherm.model.address import Address
+from mitherm.ops.activate import activate
+from mitherm.ops.flash import flash
+from mitherm.store.lock import FileLock
+from mitherm.virtual.view import describe
+from rig import UNIT, Rig
+
+pytestmark = pytest.mark.e2e
+
+HERE = str(UNIT)
+
+
+def test_every_phase_of_a_conversation(tmp_path: Path) -> None:
+    """Over real time: while identifying, registering, committing keys, transferring, waiting for the restart, verifying."""
+    phases = {
+        1: ("activate", "read 2a24", False),
+        2: ("activate", "write 0010 15", True),
+        3: ("activate", "write 0010 13", True),
+        4: ("flash", "write ota 6400", True),
+        5: ("flash", "write ota 02ff", True),
+        6: ("flash", "wait until", False),
+    }
+    rig = Rig(tmp_path, *["stock-1.0.0_0130"] * 3, *["atc1441"] * 3)
+    rig.shelve("pvvx-5.8")
+
+    def words(number: int) -> list[str]:
+        unit = f"A4:C1:38:00:00:0{number}"
+        return ["activate", unit] if phases[number][0] == "activate" else ["flash", unit, "pvvx-5.8", "--yes"]
+
+    with served(rig) as (_, moniker), ThreadPoolExecutor(len(phases)) as several:
+        person = Person(rig.home, f"hci:{moniker}", MITHERM_ALLOW_SYNTHETIC="1")
+
+        def interrupted(number: int) -> Said:
+            _, line, as_json = phases[number]
+            with person.begins(*words(number), "-vv", *(["--json"] if as_json else [])) as running:
+                running.until(line)
+                return running.interrupted()
+
+        ends = dict(zip(phases, several.map(interrupted, phases), strict=True))
+
+    for number, said in ends.items():
+        command, _, as_json = phases[number]
+        assert said.code == 130, (number, said)
+        if as_json:
+            error_of(said.document(command), "MithermError", "unknown")
+        else:
+            assert "mitherm info" in said.err
+    for number in (1, 2, 3):
+        address = Address.parse(f"A4:C1:38:00:00:0{number}")
+        done = rig.run(lambda bench, address=address: activate(bench, address))
+        assert done.generation.keys.record in rig.flash(address)
+    for number in (4, 5, 6):
+        rig.run(lambda bench, number=number: flash(bench, f"A4:C1:38:00:00:0{number}", "pvvx-5.8"))
+        runs = rig.world(lambda world, number=number: describe(world.units[number - 1])["runs"])
+        assert runs == "pvvx 5.8"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_in_the_middle_of_a_virtual_transfer(tmp_path: Path, number: int) -> None:
+    """The units of the folder are saved, no fault remains, and the repeat ends well."""
+    rig = Rig(tmp_path, "pvvx-5.8,bound=mi-home")
+    rig.shelve("stock-1.0.0_0130")
+    person = person_of(rig, "air")
+    with person.begins("bring", HERE, "--to", "stock", "--yes") as running:
+        running.until("transfer: 10 %")
+        said = running.ends(number)
+    assert said.code == 130
+    assert "interrupted" in said.err
+    assert person_of(rig).gets("bring", HERE, "--to", "stock", "--yes")["outcome"] == "verified"
+    assert rig.keys[UNIT] is not None
+    assert rig.stores.vault.find(UNIT, rig.keys[UNIT]) is not None
+
+
+@contextmanager
+def at_a_terminal(person: Person, *words: str) -> Iterator[tuple[Running, int]]:
+    """Like `Person.begins`, with a terminal for stdin; gives the other end of it."""
+    ours, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [*MITHERM, *words],
+            env=person.environment,
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        with Running(process) as running:
+            yield running, ours
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def until_asked(running: Running) -> None:
+    """The question has no end of line."""
+    assert running.process.stderr is not None
+    while "(y/N)" not in running.read:
+        letter = running.process.stderr.read(1)
+        assert letter, running.read
+        running.read += letter
+
+
+@pytest.mark.parametrize("answer", ["Ctrl-C", "n", "y"])
+def test_at_the_question(tmp_path: Path, answer: str) -> None:
+    """One Ctrl-C ends it, `n` is 2, and nothing was done; `y` does it."""
+    rig = Rig(tmp_path, "pvvx-5.8")
+    rig.shelve("stock-1.0.0_0130")
+    with at_a_terminal(person_of(rig), "bring", HERE, "--to", "stock") as (running, keyboard):
+        until_asked(running)
+        if answer == "Ctrl-C":
+            said = running.interrupted()
+        else:
+            os.write(keyboard, answer.encode() + b"\n")
+            said = running.ends()
+    assert said.code == {"Ctrl-C": 130, "n": 2, "y": 0}[answer]
+    (unit,) = person_of(rig).gets("virtual list", str(rig.folder))["units"]
+    assert unit["runs"] == ("stock 1.0.0_0130" if answer == "y" else "pvvx 5.8")
+
+
+def test_while_another_process_has_the_folder(tmp_path: Path) -> None:
+    """Waiting for the lock can be interrupted, in a loop and outside of one; else it is 6 after --timeout."""
+    rig = Rig(tmp_path, "pvvx-5.8")
+    person = person_of(rig)
+    words = (
+        ["scan"],
+        ["virtual", "list", str(rig.folder)],
+        ["virtual", "create", str(rig.folder), "--unit", "atc1441"],
+    )
+    lock = FileLock.take(rig.folder / ".lock", 1.0, what=rig.folder)
+    try:
+        for line in words:
+            failed = person.types(*line, "--timeout", "0.3", "--json", code=6).document(
+                " ".join(line[:2] if line[0] == "virtual" else line)
+            )
+            assert str(rig.folder) in error_of(failed, "Busy")["message"]
+        with (
+            person.begins("scan", "--timeout", "60", "-v") as first,
+            person.begins(*words[1], "--timeout", "60") as second,
+        ):
+            assert_waiting(first)
+            assert_waiting(second)
+            assert first.interrupted().code == 130
+            assert second.interrupted().code == 130
+    finally:
+        lock.release()
+    assert person.gets("virtual list", str(rig.folder))["units"][0]["runs"] == "pvvx 5.8"
+
+
+def assert_waiting(running: Running) -> None:
+    """It has had time to reach the lock, and has not ended."""
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.process.wait(2.0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_watching_ends_cleanly(tmp_path: Path, number: int) -> None:
+    """`scan --watch` is ended by a signal and by nothing else: 0, whole JSON lines, nothing on stderr."""
+    rig = Rig(tmp_path, "pvvx-5.8")
+    with person_of(rig, "air").begins("scan", "--watch", "--json") as running:
+        assert running.process.stdout is not None
+        first = running.process.stdout.readline()
+        said = running.ends(number)
+    assert (said.code, said.err) == (0, "")
+    for line in (first, *said.out.splitlines()):
+        assert_fits(json.loads(line), "scan --watch")
+
+
+def test_before_anything_was_said(tmp_path: Path) -> None:
+    """A Ctrl-C that comes while the program still starts leaves no traceback either."""
+    person = Person(tmp_path)
+    for moment in (0.15, 0.3, 0.5):
+        with person.begins("firmware", "list") as running:
+            with_suppressed_timeout(running, moment)
+            assert running.interrupted().code in (0, 130)
+
+
+def with_suppressed_timeout(running: Running, seconds: float) -> None:
+    """Let some time pass."""
+    try:
+        running.process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
