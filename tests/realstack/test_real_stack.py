@@ -123,7 +123,7 @@ def test_info_of_pvvx(stack: Stack) -> None:
 
 def test_activate_and_login(stack: Stack) -> None:
     """New keys are in the vault and open the unit."""
-    assert stack.run("activate", UNIT)["address"] == UNIT
+    assert [key["address"] for key in stack.run("activate", UNIT)["keys"]] == [UNIT]
     stack.run("login", UNIT)
 
 
