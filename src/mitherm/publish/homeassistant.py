@@ -89,7 +89,8 @@ class _Unit:
     report: Report
     announced: dict[str, str] = field(default_factory=dict)
     """Component key to platform."""
-    config: str = ""
+    facts: tuple[object, ...] = ()
+    """What the last discovery message was made from."""
     available: str = ""
     firmware: str = ""
     percent: float | None = None
@@ -138,7 +139,7 @@ class HomeAssistantLayout:
         """Everything again: the broker lost it, or Home Assistant has just started."""
         found: list[Message] = []
         for unit_id, unit in self._units.items():
-            unit.config = unit.available = unit.firmware = ""
+            unit.facts, unit.available, unit.firmware = (), "", ""
             found += self._discovery(unit_id, unit)
             found += [*self._availability(unit_id, unit), *self._firmware(unit_id, unit)]
             if unit.report.available:  # a silent unit's old state would count as fresh
@@ -175,13 +176,16 @@ class HomeAssistantLayout:
 
     def _discovery(self, unit_id: str, unit: _Unit) -> list[Message]:
         """A component that went is named with its platform once, then left out."""
+        facts = _facts(unit)
+        if facts == unit.facts:
+            return []
+        unit.facts = facts
         wanted = self._components(unit_id, unit)
         gone = {key: {"p": platform} for key, platform in unit.announced.items() if key not in wanted}
         config = compact_json(self._config(unit_id, unit.report, wanted | gone))
-        if config == unit.config:
-            return []
+        if gone:
+            unit.facts = ()  # the next message leaves them out
         with_event = any(one["p"] == "event" for key, one in wanted.items() if key not in unit.announced)
-        unit.config = config
         unit.announced = {key: component["p"] for key, component in wanted.items()}
         return [Message(self._config_topic(unit_id), config, retain=True, pause_s=SETTLE_S if with_event else 0.0)]
 
@@ -322,6 +326,14 @@ def _state_values(report: Report) -> dict[str, Any]:
     if report.family != "stock":
         found["problem"] = report.fault
     return found
+
+
+def _facts(unit: _Unit) -> tuple[object, ...]:
+    """All that discovery depends on; making the message for every reading would cost more than decoding it."""
+    report = unit.report
+    button = _BUTTON in (report.values or {})
+    about = (report.name, report.model, report.hardware, report.family, report.version, report.address)
+    return (*_state_values(report), button, unit.expire_after_s, *about)
 
 
 def _name(report: Report) -> str:
