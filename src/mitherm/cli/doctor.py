@@ -106,7 +106,8 @@ def _render(app: App, result: Mapping[str, Any]) -> None:
         for reason in finding["evidence"]:
             say(f"  - {reason}")
         say(f"  remedy: {finding['remedy']}")
-        say(f"  $ {finding['command']}")
+        if finding["command"]:
+            say(f"  $ {finding['command']}")
     if not result["findings"]:
         say(f"Nothing is wrong that could be seen ({len(result['units'])} unit(s) examined).")
         app.terminal.err.print(f"Tell what you see with --symptom, for example {examples()}.", markup=False)

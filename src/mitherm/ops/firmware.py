@@ -113,7 +113,7 @@ def check_fit(image: Chosen) -> None:
     if found.kind == "full-dump":
         raise BadFile(
             f"{image.name} is a dump of a whole flash, with the keys of its unit: the library takes images only",
-            hint="keep it as a backup; `mitherm wire restore` writes it back",
+            hint="keep it as a backup; writing it back needs a USB-serial adapter on the debug pin",
         )
     if found.kind != "sign-file" or found.tail is None:
         verify(image)

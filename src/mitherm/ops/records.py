@@ -97,7 +97,7 @@ async def _settings(link: Link, seen: Observation) -> dict[str, Secret]:
     """What a change of firmware would wipe: configuration, name, beacon key (flash-layout.md 4.3, 8)."""
     replies: dict[str, Secret] = {}
     with suppress(LinkTimeout, AttRefused, ProtocolError, NotSupported):
-        replies["55"] = Secret((await run(read_config(seen.hardware_id or 10), link)).to_bytes())
+        replies["55"] = Secret((await run(read_config(), link)).frame)
         replies["01"] = Secret((await run(read_name(), link)).encode())
         key = await run(read_beacon_key(), link)
         if key is not None:

@@ -37,6 +37,8 @@ class Field:
     signed: bool = False
     scale: float = 1.0
     unit: str = ""
+    bias: int = 0
+    """Steps that the unit adds."""
 
     @property
     def minimum(self) -> int:
@@ -110,7 +112,7 @@ def _radio(offset: int) -> tuple[Field, ...]:
         Field("advertising_interval", offset, scale=62.5, unit="ms"),
         Field("measure_interval", offset + 1),
         Field("rf_tx_power", offset + 2),
-        Field("connect_latency", offset + 3, scale=20, unit="ms"),
+        Field("connect_latency", offset + 3, scale=20, unit="ms", bias=1),
     )
 
 
@@ -269,6 +271,11 @@ class Config:
     def to_bytes(self) -> bytes:
         """The command that stores this configuration: `55 cfg`."""
         return bytes([CONFIG_ID]) + self.data
+
+    @property
+    def frame(self) -> bytes:
+        """The unit's answer that tells it: `55 VV cfg`."""
+        return bytes([CONFIG_ID, self.version]) + self.data
 
     @property
     def layout(self) -> Layout:

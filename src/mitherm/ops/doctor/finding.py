@@ -29,8 +29,8 @@ class Cause:
     id: str
     title: str
     remedy: str
-    command: str
-    """`{unit}` stands for the address."""
+    command: str | None
+    """`{unit}` stands for the address; None where no command cures."""
     judge: Judge
     symptoms: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
@@ -42,13 +42,13 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A cause that applies, with its evidence and the command that cures it."""
+    """A cause that applies, with its evidence, the remedy, and the command that cures it where there is one."""
 
     id: str
     title: str
     evidence: tuple[str, ...]
     remedy: str
-    command: str
+    command: str | None
     unit: Address | None = None
     also: tuple[str, ...] = field(default=())
     fits: bool = False
@@ -69,7 +69,8 @@ class Finding:
 
 def finding(cause: Cause, proof: Proof, seen: Evidence) -> Finding:
     """Put together what the cause says in general and the proof in particular."""
-    command = (proof.command or cause.command).replace("{unit}", str(seen.unit or "UNIT"))
+    command = proof.command or cause.command
+    command = command and command.replace("{unit}", str(seen.unit or "UNIT"))
     remedy, fits = proof.remedy or cause.remedy, seen.says(*cause.symptoms)
     return Finding(cause.id, cause.title, proof.reasons, remedy, command, seen.unit, cause.also, fits)
 

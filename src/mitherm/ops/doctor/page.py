@@ -27,9 +27,9 @@ def findings_page() -> str:
 
 
 def _row(cause: Cause) -> str:
-    command = cause.command.replace("{unit}", "UNIT")
+    command = f"`{cause.command.replace('{unit}', 'UNIT')}`" if cause.command else ""
     also = f" (also {', '.join(cause.also)})" if cause.also else ""
-    return f"| {cause.id}{also} | {cause.title} | {cause.remedy} | `{command}` | {', '.join(cause.symptoms)} |"
+    return f"| {cause.id}{also} | {cause.title} | {cause.remedy} | {command} | {', '.join(cause.symptoms)} |"
 
 
 def _order(cause: Cause) -> tuple[bool, int]:

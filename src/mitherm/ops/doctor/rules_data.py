@@ -97,7 +97,6 @@ def wire_silent(seen: Evidence) -> Proof | None:
         f"ports: {', '.join(port.path for port in ports)}" if ports else "this computer shows no USB serial port",
         *(f"{port.path} may not be used by you" for port in ports if not port.writable),
         *(f"{port.path} waits {port.latency_ms} ms before it passes data on" for port in slow),
-        command=f"mitherm wire probe --port {ports[0].path}" if ports else None,
     )
 
 
@@ -162,7 +161,7 @@ def receiver_shows_nothing(seen: Evidence) -> Proof | None:
         return None
     return because(
         f"the unit sends {', '.join(unread or sorted(air.formats))}",
-        "mitherm can read it" if not air.encrypted else None,
+        "this computer can read it" if not air.encrypted else None,
     )
 
 
@@ -184,8 +183,9 @@ HOST_FILES: Final = (
     Cause(
         "F17",
         "The wire programmer gets no answer",
-        "Check ground, the SWS pad and the resistor or diode, switch the supply off and on, go slower, try another adapter.",
-        "mitherm wire probe --port PORT",
+        "Check ground, the SWS pad and the resistor or diode of the USB-serial adapter, switch the supply off and on, go "
+        "slower, try another adapter.",
+        None,
         wire_silent,
         ("wire",),
         about="host",
@@ -241,7 +241,7 @@ DATA_CAUSES: Final = (
         "F12",
         "Settings are gone after a battery change",
         "Apply the saved settings again; pvvx 5.8 and newer lose them less easily.",
-        "mitherm config apply {unit} PROFILE",
+        "mitherm config apply {unit} --backup",
         settings_lost,
         ("settings-lost",),
     ),

@@ -180,8 +180,9 @@ LINK_CAUSES: Final = (
     Cause(
         "F5",
         "The unit is dark: no display or no radio",
-        "Take the cell out for a minute and put a fresh one in. If it stays dark, only the wire helps.",
-        "mitherm wire probe --port PORT",
+        "Take the cell out for a minute and put a fresh one in. If it stays dark, only the wire helps, which needs a "
+        "USB-serial adapter.",
+        None,
         dead,
         ("blank-display",),
     ),

@@ -236,7 +236,7 @@ def _erased_by_us(seen: Evidence) -> bool:
     )
 
 
-def _row(number: int, judge: Judge, title: str, remedy: str, command: str, *symptoms: str, also: str = "") -> Cause:
+def _row(number: int, judge: Judge, title: str, remedy: str, command: str | None, *symptoms: str, also: str = "") -> Cause:
     return Cause(f"{ROW}{number}", title, remedy, command, judge, symptoms, (also,) if also else ())
 
 
@@ -280,8 +280,9 @@ ROWS: Final = (
         5,
         no_hardware_string,
         "Mi Home -29: the hardware string is lost",
-        "Restore 0x55000 over the wire from a dump, or erase the chip, flash stock 1.0.0_0130 and pair anew.",
-        "mitherm wire restore --port PORT",
+        "Over the wire, which needs a USB-serial adapter and its own programmer: restore 0x55000 from a dump, or erase the "
+        "chip, write stock 1.0.0_0130 and pair anew.",
+        None,
         "did-refused",
         also="F16",
     ),
