@@ -74,7 +74,12 @@ def test_redacted_keys_show_nothing() -> None:
         "fingerprint": "00000000",
         "redacted": True,
     }
-    document = {"schema": 1, "command": "activate", "ok": True, "result": {"keys": [row], "changed": True}}
+    document = {
+        "schema": 1,
+        "command": "activate",
+        "ok": True,
+        "result": {"outcome": "activated", "keys": [row], "changed": True},
+    }
     assert_fits(document, "activate")
     row["token"] = "00" * 12
     assert not validator("activate").is_valid(document)

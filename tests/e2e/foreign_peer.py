@@ -186,7 +186,7 @@ async def main(moniker, address, image):
         }
         token, bind_key, did = await register(page)
         await log_in(page, token)
-        await flash(page, Path(image).read_bytes())
+        await flash(page, image)
         async with asyncio.timeout(20):
             await gone.wait()
         await heard(device, address, b"ATC_" + address[9:].replace(":", "").encode())
@@ -195,4 +195,4 @@ async def main(moniker, address, image):
     )
 
 
-asyncio.run(main(*sys.argv[1:]))
+asyncio.run(main(*sys.argv[1:3], Path(sys.argv[3]).read_bytes()))

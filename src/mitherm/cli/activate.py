@@ -35,9 +35,13 @@ def activate_command(app: App, /, unit: str, reveal: bool, **options: Any) -> in
     async def work() -> dict[str, object]:
         async with open_bench(app, waivers=waived(options)) as bench:
             done = await activate(bench, await resolve(bench, unit))
-            return {"keys": [key_row(done.generation, reveal)], "changed": done.changed}
+            keys = [key_row(done.generation, reveal)] if done.generation is not None else []
+            return {"outcome": done.outcome, "keys": keys, "changed": done.changed}
 
     def render(result: Mapping[str, Any]) -> None:
+        if result["outcome"] == "dry-run":
+            app.terminal.say("Dry run: the unit would be registered and get new keys; nothing was written.")
+            return
         if not result["changed"]:
             app.terminal.say("Nothing to do: the vault's keys open this unit already.")
         render_keys(app, result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mitherm.device.observation import Observation
 from mitherm.errors import KeysMismatch, KeysMissing, MiAuthRefused, NotSupported
@@ -26,14 +27,19 @@ ORIGIN = "activation"
 
 @dataclass(frozen=True, slots=True)
 class Activated:
-    """The generation the unit now holds, and whether it is new."""
+    """The generation the unit now holds, None after a dry run, and how it came to that."""
 
-    generation: KeyGeneration
-    changed: bool
+    generation: KeyGeneration | None
+    outcome: Literal["activated", "nothing-to-do", "dry-run"]
+
+    @property
+    def changed(self) -> bool:
+        """Whether the keys are new."""
+        return self.outcome == "activated"
 
 
 async def activate(bench: Bench, address: Address) -> Activated:
-    """Activate `address`, or find that the vault can log in already.
+    """Activate `address`, or find that the vault can log in already. A dry run ends after the guards.
 
     Raises NotSupported (custom firmware), KeysMissing (generation 2), GuardRefused (H9, H16), MiAuthRefused.
     """
@@ -47,10 +53,14 @@ async def activate(bench: Bench, address: Address) -> Activated:
                 bench.warn("the keys in the vault are not those of the unit")
             else:
                 entry.outcome("nothing-to-do")
-                return Activated(generation, changed=False)
+                return Activated(generation, "nothing-to-do")
+        if bench.dry_run:
+            _check(bench, address, found.seen)
+            entry.outcome("dry-run")
+            return Activated(None, "dry-run")
         generation = await register_unit(bench, address, found.sighting, found.seen)
         entry.outcome("activated")
-        return Activated(generation, changed=True)
+        return Activated(generation, "activated")
 
 
 def _check_kind(seen: Observation) -> None:
@@ -65,6 +75,13 @@ def _check_kind(seen: Observation) -> None:
         raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)
 
 
+def _check(bench: Bench, address: Address, seen: Observation, goal: str = "") -> None:
+    vault = bench.stores.vault
+    vault.check_writable(address)
+    has_keys = vault.current(address) is not None
+    enforce(RULES, Case("activate", address, seen, has_keys=has_keys, goal=goal), bench.waivers)
+
+
 async def register_unit(
     bench: Bench, address: Address, sighting: Sighting, seen: Observation, *, goal: str = ""
 ) -> KeyGeneration:
@@ -72,10 +89,8 @@ async def register_unit(
 
     `goal`: where the plan leads that this is a step of.
     """
+    _check(bench, address, seen, goal)
     vault = bench.stores.vault
-    vault.check_writable(address)
-    has_keys = vault.current(address) is not None
-    enforce(RULES, Case("activate", address, seen, has_keys=has_keys, goal=goal), bench.waivers)
     kept: list[KeyGeneration] = []
 
     def keep(what: object) -> None:
