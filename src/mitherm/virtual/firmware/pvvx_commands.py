@@ -281,17 +281,21 @@ class Commands:
 
     def config(self, payload: bytes) -> bytes:
         """55: the configuration; a question stores it too if clamping changed it."""
-        self.state.set_config(_overlay(self.state.config, payload))
-        return self.config_frame()
+        return self._configure(_overlay(self.state.config, payload))
 
     def config_for_now(self, payload: bytes) -> bytes:
         """5A: not stored."""
-        self.state.set_config(_overlay(self.state.config, payload), save=False)
-        return self.config_frame()
+        return self._configure(_overlay(self.state.config, payload), save=False)
 
     def defaults(self, payload: bytes) -> bytes:
         """56: default configuration."""
-        self.state.set_config(default_config(self.state.version, self.state.device_id))
+        return self._configure(default_config(self.state.version, self.state.device_id))
+
+    def _configure(self, config: bytes, *, save: bool = True) -> bytes:
+        """Take over a configuration; the field tx_measures starts endless frames of 33 at once (5.5)."""
+        self.state.set_config(config, save=save)
+        if self.state.value("tx_measures"):
+            self.frames_left = ENDLESS
         return self.config_frame()
 
     def config_frame(self) -> bytes:
