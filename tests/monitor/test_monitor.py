@@ -18,13 +18,17 @@ from mitherm.cli.app import run
 from mitherm.errors import BrokerUnreachable, RadioUnavailable, SettingsError, UsageProblem
 from mitherm.model.report import Report
 from mitherm.ops.bench import Bench
+from mitherm.ops.info import info
+from mitherm.ops.install import Installer, latest_version
 from mitherm.ops.monitor import Monitor
 from mitherm.ops.monitor_config import MonitorConfig
 from mitherm.ops.service import Notifier
 from mitherm.ops.streams import Streams
+from mitherm.publish.homeassistant import HomeAssistantLayout
 from mitherm.publish.sink import Feed, Sink
 from monitor import fleet
-from rig import Rig
+from monitor.reports import report
+from rig import UNIT, Rig
 
 TRUE = {
     fleet.BOUND: (20.1, 45.0),
@@ -191,6 +195,53 @@ def test_new_keys_are_found_while_listening(tmp_path: Path) -> None:
     mine = [one for one in keeper.reports if one.address == fleet.WRONG_KEY]
     assert [mine[0].key, mine[-1].key] == ["wrong", "right"]
     assert mine[-1].temperature_c == 20.8
+
+
+def test_home_assistant_installs_firmware(tmp_path: Path) -> None:
+    """A request goes through the guarded flash, progress is told, and the version follows."""
+    rig = Rig(tmp_path, "pvvx-5.0")
+    rig.shelve("pvvx-5.8")
+    keeper, posted, reloads = Keeper(), [], []
+    layout = HomeAssistantLayout(latest=latest_version, install=True)
+
+    async def ask(bench: Bench, monitor: Monitor) -> None:
+        await asyncio.sleep(20)
+        for one in keeper.reports:
+            layout.messages(one)
+        installer = Installer(bench, layout, posted.extend, lambda: reloads.append(monitor.reload()))
+        installer.request("a4c138ffffff")
+        for _ in range(2):
+            installer.request(UNIT.compact)
+        await asyncio.sleep(200)
+
+    rig.run(lambda bench: info(bench, str(UNIT)))
+    monitored(rig, 300, keeper, act=ask)
+    states = [json.loads(one.payload) for one in posted]
+    percents = [one["update_percentage"] for one in states]
+    assert percents[0] == 0
+    assert percents[-1] is None
+    assert percents[:-1] == sorted(percents[:-1])
+    assert len(percents) > 10
+    assert [one["in_progress"] for one in states] == [True] * (len(states) - 1) + [False]
+    assert keeper.reports[-1].version == "5.8"
+    assert len(reloads) == 1
+
+
+def test_an_update_that_cannot_be_is_told(tmp_path: Path) -> None:
+    """No image at hand: a notice, no progress left hanging, the unit as it was."""
+    rig, posted = Rig(tmp_path, "pvvx-5.0"), []
+    layout = HomeAssistantLayout(install=True)
+
+    async def work(bench: Bench) -> None:
+        layout.messages(report(unit=str(UNIT), address=UNIT, version="5.0"))
+        Installer(bench, layout, posted.extend, lambda: None).request(UNIT.compact)
+        await asyncio.sleep(60)
+
+    before = rig.flash()
+    rig.run(work)
+    assert json.loads(posted[-1].payload)["in_progress"] is False
+    assert any("update of" in str(one) for one in rig.events)
+    assert rig.flash() == before
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

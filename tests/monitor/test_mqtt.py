@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 
 from mitherm.model.address import Address
+from mitherm.publish.broker import Broker as BrokerUrl
+from mitherm.publish.homeassistant import HomeAssistantLayout
+from mitherm.publish.mqtt import MqttSink
 from monitor import fleet
 from monitor.broker import Broker, Listener, wait_for
 from monitor.conftest import Program
@@ -227,3 +230,33 @@ def test_no_broker_at_all(rig: Rig, program: Begin) -> None:
     lines = running.lines()
     assert lines[-1]["error"]["kind"] == "BrokerUnreachable"
     assert "wait on disk" in lines[-1]["error"]["hint"]
+
+
+def test_a_unit_is_removed(rig: Rig, broker: Broker, listen: Listen, program: Begin) -> None:
+    """Nothing retained is left of it; the others stay."""
+    listener = listen(broker)
+    running = program(rig, "--mqtt", url(broker))
+    wait_for("states", lambda: listener.states(fleet.ATC1441.compact) and listener.states(fleet.PVVX_ATC.compact))
+    assert running.stop() == 0
+    removing = program(rig, "--mqtt", url(broker), "--remove", str(fleet.ATC1441), "--json")
+    assert removing.wait() == 0
+    assert json.loads(removing.output.read_text())["result"]["removed"] == [str(fleet.ATC1441)]
+    fresh = listen(broker)
+    wait_for("the others", lambda: fresh.last(topic(fleet.PVVX_ATC)))
+    assert not [one for one, _, _ in fresh.messages if fleet.ATC1441.compact in one]
+
+
+async def test_a_request_to_install_is_heard(broker: Broker, listen: Listen) -> None:
+    """The unit's id comes from the topic."""
+    sink = MqttSink(BrokerUrl.parse(url(broker)), [])
+    asked: list[str] = []
+    sink.install_topic, sink.on_install = HomeAssistantLayout().install_topic(), asked.append
+    await sink.open()
+    running = asyncio.create_task(sink.run())
+    listener = listen(broker)
+    await asyncio.to_thread(wait_for, "connection", lambda: sink.connected)
+    listener.publish("mitherm/a4c138000001/fw/set", "install")
+    await asyncio.to_thread(wait_for, "the request", lambda: asked == ["a4c138000001"])
+    sink.feed.close()
+    await running
+    await sink.close()

@@ -17,10 +17,12 @@ from mitherm.cli.live_table import LiveTable
 from mitherm.cli.options import command
 from mitherm.cli.scan import reading_text
 from mitherm.cli.signals import stopped_by_signals
+from mitherm.cli.unit import unit_address
 from mitherm.model.report import Report
 from mitherm.ops.monitor import Monitor
 from mitherm.ops.monitor_config import MonitorConfig
 from mitherm.ops.outlets import network_sinks, renamed
+from mitherm.ops.outlets import remove as remove_units
 from mitherm.ops.service import Notifier
 from mitherm.ops.streams import Streams
 from mitherm.protocol.events import Notice
@@ -50,13 +52,24 @@ NETWORK: Final = ("mqtt", "prometheus", "influx")
     "--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings in TOML; options go before it."
 )
 @click.option("--allow-install", is_flag=True, help="Let Home Assistant install firmware, through all guards.")
+@click.option("--remove", multiple=True, metavar="UNIT", help="Take UNIT out of Home Assistant, then end. Repeatable.")
 @click.pass_obj
-def monitor_command(app: App, /, form: str | None, duration: float | None, config: Path | None, **outlets: Any) -> int:
+def monitor_command(
+    app: App,
+    /,
+    form: str | None,
+    duration: float | None,
+    config: Path | None,
+    remove: tuple[str, ...],
+    **outlets: Any,
+) -> int:
     """Decode everything that is on the air, with the keys of the vault, and pass it on.
 
     Passwords: MITHERM_MQTT_PASSWORD and MITHERM_INFLUX_TOKEN, or files named in the configuration.
     """
     settings = (MonitorConfig.load(config) if config else MonitorConfig()).with_options(**outlets)
+    if remove:
+        return _remove(app, settings, remove)
     if settings.radio and app.settings.radio is None:
         app.settings.radio = settings.radio
     form = "jsonl" if app.settings.as_json else form or _usual_form(config is not None)
@@ -64,6 +77,13 @@ def monitor_command(app: App, /, form: str | None, duration: float | None, confi
     real_time = watched or duration is None or any(getattr(settings, name) for name in NETWORK)
     app.run(lambda: _monitor(app, settings, form, duration), real_time=real_time)
     return 0
+
+
+def _remove(app: App, settings: MonitorConfig, names: tuple[str, ...]) -> int:
+    units = [unit_address(app, name) for name in names]
+    app.run(lambda: remove_units(settings, units, os.environ), real_time=True)
+    result = {"removed": [str(unit) for unit in units], "changed": True}
+    return app.finish(result, lambda result: app.terminal.say(f"Removed: {', '.join(result['removed'])}"))
 
 
 def _usual_form(is_service: bool) -> str | None:
@@ -82,7 +102,7 @@ async def _monitor(app: App, config: MonitorConfig, form: str | None, duration_s
         elif form is not None:
             sinks.append(_lines(form))
         monitor = Monitor(bench, streams, sinks, names=lambda unit: renamed(unit, config), notifier=Notifier())
-        sinks += network_sinks(bench, config, monitor.counters, os.environ, Paths.from_environment().journal.parent)
+        sinks += network_sinks(bench, config, monitor, os.environ, Paths.from_environment().journal.parent)
         with stopped_by_signals(monitor.stop):
             await monitor.run(duration_s)
         if not isinstance(sinks[0] if sinks else None, LiveTable):

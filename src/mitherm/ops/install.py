@@ -44,6 +44,8 @@ class Installer:
     bench: Bench
     layout: HomeAssistantLayout
     post: Callable[[Iterable[Message]], None]
+    done: Callable[[], None]
+    """Called after an update: what is known about units has changed."""
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -63,6 +65,7 @@ class Installer:
             except MithermError as problem:
                 self.bench.warn(f"update of {address}: {problem.message}", problem.hint)
             finally:
+                self.done()
                 self.post(self.layout.installing(unit, None))
 
     async def _flash(self, unit: str, report: Report, address: Address) -> None:

@@ -56,7 +56,7 @@ class Monitor:
 
     async def run(self, duration_s: float | None = None) -> None:
         """Listen, merge, deliver; then let the sinks finish."""
-        self._reload()
+        self.reload()
         async with _opened(self._sinks), _first_error(), asyncio.TaskGroup() as group:
             outlets = [group.create_task(self._deliver(sink)) for sink in self._sinks]
             work = [group.create_task(self._listen()), group.create_task(self._watch())]
@@ -89,6 +89,20 @@ class Monitor:
                 sink.name: len(sink.feed) + int(getattr(sink, "waiting", 0)) for sink in self._sinks
             },
         }
+
+    def reload(self) -> None:
+        """Take names and keys from the stores anew."""
+        try:
+            units = {unit.address: self._names(unit) for unit in self._bench.stores.inventory.units()}
+            keys = all_keys(self._bench.stores.vault)
+        except StoreError as problem:
+            self._bench.warn(problem.message, problem.hint)
+            return
+        self._known.clear()
+        self._known.update(units)
+        if keys != self._keys:
+            self._keys = keys
+            self._streams.use_keys(key_ring(keys))
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
@@ -132,7 +146,7 @@ class Monitor:
             self._notifier.alive(f"{len(self._streams.units)} units")
             if now - reloaded_s >= RELOAD_S:
                 reloaded_s = now
-                self._reload()
+                self.reload()
 
     async def _deliver(self, sink: Sink) -> None:
         """Run a sink; what time can heal is tried again, everything else ends the program."""
@@ -168,19 +182,6 @@ class Monitor:
                 self._bench.note(f"{sink.name}: works again")
             else:
                 self._bench.warn(f"{sink.name}: {sink.problem}")
-
-    def _reload(self) -> None:
-        try:
-            units = {unit.address: self._names(unit) for unit in self._bench.stores.inventory.units()}
-            keys = all_keys(self._bench.stores.vault)
-        except StoreError as problem:
-            self._bench.warn(problem.message, problem.hint)
-            return
-        self._known.clear()
-        self._known.update(units)
-        if keys != self._keys:
-            self._keys = keys
-            self._streams.use_keys(key_ring(keys))
 
 
 @asynccontextmanager

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mitherm.errors import UsageProblem
+from mitherm.model.address import Address
 from mitherm.ops.bench import Bench
+from mitherm.ops.monitor import Monitor
 from mitherm.ops.monitor_config import MonitorConfig, MqttConfig
 from mitherm.publish.sink import Sink
 from mitherm.store.inventory import KnownUnit
@@ -16,20 +19,18 @@ from mitherm.store.inventory import KnownUnit
 if TYPE_CHECKING:
     from mitherm.publish.topics import Layout
 
-Counters = Callable[[], Mapping[str, Mapping[str, float]]]
-
 
 def network_sinks(
-    bench: Bench, config: MonitorConfig, counters: Counters, environ: Mapping[str, str], state: Path
+    bench: Bench, config: MonitorConfig, monitor: Monitor, environ: Mapping[str, str], state: Path
 ) -> list[Sink]:
     """Sinks in the order of the options; `state` is the folder for queues. Raises UsageProblem, FileMissing."""
     found: list[Sink] = []
     if config.mqtt is not None:
-        found.append(_mqtt(bench, config, config.mqtt, environ, state))
+        found.append(_mqtt(bench, config, config.mqtt, monitor, environ, state))
     if config.prometheus:
         from mitherm.publish.prometheus import PrometheusSink
 
-        found.append(PrometheusSink(config.prometheus, counters))
+        found.append(PrometheusSink(config.prometheus, monitor.counters))
     if config.influx is not None:
         from mitherm.publish.influx import InfluxSink
 
@@ -41,13 +42,28 @@ def network_sinks(
     return found
 
 
+async def remove(config: MonitorConfig, units: Sequence[Address], environ: Mapping[str, str]) -> None:
+    """Take units off the broker and out of Home Assistant. Raises UsageProblem, BrokerUnreachable."""
+    from mitherm.publish.homeassistant import HomeAssistantLayout
+    from mitherm.publish.mqtt import publish_once
+    from mitherm.publish.topics import PlainLayout
+
+    if config.mqtt is None:
+        raise UsageProblem("from which broker?", hint="give --mqtt URL, or --config FILE")
+    broker = config.mqtt.broker(environ)
+    layouts = (HomeAssistantLayout(broker.base, config.mqtt.discovery), PlainLayout(broker.base))
+    await publish_once(broker, [one for unit in units for layout in layouts for one in layout.removal(unit.compact)])
+
+
 def renamed(unit: KnownUnit, config: MonitorConfig) -> KnownUnit:
     """The name in the configuration goes before the inventory's."""
     wanted = config.units.get(unit.address)
     return replace(unit, name=wanted.name) if wanted is not None and wanted.name else unit
 
 
-def _mqtt(bench: Bench, config: MonitorConfig, mqtt: MqttConfig, environ: Mapping[str, str], state: Path) -> Sink:
+def _mqtt(
+    bench: Bench, config: MonitorConfig, mqtt: MqttConfig, monitor: Monitor, environ: Mapping[str, str], state: Path
+) -> Sink:
     from mitherm.ops.install import Installer, latest_version
     from mitherm.publish.homeassistant import HomeAssistantLayout
     from mitherm.publish.mqtt import MqttSink
@@ -69,7 +85,10 @@ def _mqtt(bench: Bench, config: MonitorConfig, mqtt: MqttConfig, environ: Mappin
         layouts.append(layout)
         sink.birth_topic = f"{mqtt.discovery}/status"
         if mqtt.allow_install:
-            sink.install_topic, sink.on_install = layout.install_topic(), Installer(bench, layout, sink.post).request
+            sink.install_topic, sink.on_install = (
+                layout.install_topic(),
+                Installer(bench, layout, sink.post, monitor.reload).request,
+            )
     if mqtt.layout in ("plain", "both"):
         layouts.append(PlainLayout(broker.base))
     return sink

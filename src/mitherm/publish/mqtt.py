@@ -81,12 +81,7 @@ class MqttSink(Sink):
 
     async def open(self) -> None:
         """Take the queue. Raises UsageProblem without aiomqtt, Busy, DiskProblem."""
-        try:
-            import aiomqtt  # noqa: F401
-        except ImportError:
-            raise UsageProblem(
-                "MQTT needs the package aiomqtt", hint="install mitherm with its extra: mitherm[mqtt]"
-            ) from None
+        _library()
         self._queue = MessageQueue(self._queue_file, self._queue_limit)
 
     async def run(self) -> None:
@@ -156,7 +151,8 @@ class MqttSink(Sink):
     async def _session(self) -> None:
         import aiomqtt
 
-        async with self._client() as client:
+        will = aiomqtt.Will(self._bridge, OFFLINE, QOS, retain=True)
+        async with _client(self._broker, will) as client:
             client.pending_calls_threshold = 2 * WINDOW
             await client.publish(self._bridge, ONLINE, QOS, retain=True)
             for topic in filter(None, (self.birth_topic, self.install_topic, self._bridge)):
@@ -169,27 +165,6 @@ class MqttSink(Sink):
                 receiver.cancel()
             with suppress(aiomqtt.MqttError):
                 await client.publish(self._bridge, OFFLINE, QOS, retain=True)
-
-    def _client(self) -> aiomqtt.Client:
-        import aiomqtt
-
-        broker = self._broker
-        return aiomqtt.Client(
-            broker.host,
-            broker.port,
-            username=broker.username,
-            password=broker.password.reveal().decode() if broker.password is not None else None,
-            identifier=f"mitherm-{os.urandom(4).hex()}",
-            will=aiomqtt.Will(self._bridge, OFFLINE, QOS, retain=True),
-            keepalive=KEEPALIVE_S,
-            tls_params=aiomqtt.TLSParameters(
-                ca_certs=str(broker.ca_file) if broker.ca_file else None,
-                certfile=str(broker.cert_file) if broker.cert_file else None,
-                keyfile=str(broker.key_file) if broker.key_file else None,
-            )
-            if broker.tls
-            else None,
-        )
 
     async def _send(self, client: aiomqtt.Client) -> None:
         """Empty the queue in order, until the feed has ended and nothing is left."""
@@ -223,6 +198,45 @@ class MqttSink(Sink):
     def _refresh(self) -> None:
         for layout in self._layouts:
             self.post(layout.refresh())
+
+
+async def publish_once(broker: Broker, messages: Iterable[Message]) -> None:
+    """Connect, publish, leave. Raises BrokerUnreachable, UsageProblem without aiomqtt."""
+    aiomqtt = _library()
+    try:
+        async with _client(broker) as client:
+            for one in messages:
+                await client.publish(one.topic, one.payload, QOS, one.retain)
+    except (aiomqtt.MqttError, OSError) as problem:
+        raise BrokerUnreachable(f"{broker}: {problem}") from None
+
+
+def _library() -> Any:
+    try:
+        import aiomqtt
+    except ImportError:
+        raise UsageProblem(
+            "MQTT needs the package aiomqtt", hint="install mitherm with its extra: mitherm[mqtt]"
+        ) from None
+    return aiomqtt
+
+
+def _client(broker: Broker, will: aiomqtt.Will | None = None) -> aiomqtt.Client:
+    import aiomqtt
+
+    files = {"ca_certs": broker.ca_file, "certfile": broker.cert_file, "keyfile": broker.key_file}
+    return aiomqtt.Client(
+        broker.host,
+        broker.port,
+        username=broker.username,
+        password=broker.password.reveal().decode() if broker.password is not None else None,
+        identifier=f"mitherm-{os.urandom(4).hex()}",
+        will=will,
+        keepalive=KEEPALIVE_S,
+        tls_params=aiomqtt.TLSParameters(**{name: str(path) for name, path in files.items() if path is not None})
+        if broker.tls
+        else None,
+    )
 
 
 def _until_pause(batch: list[tuple[int, Message]]) -> list[tuple[int, Message]]:

@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from mitherm.model.report import Report, quantities, utc_text
+from mitherm.model.report import MAIN, Report, quantities, utc_text
 
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
 DEFAULT_BASE: Final = "mitherm"
+_ALWAYS: Final = ("seen", "rssi_dbm", "availability")
 _NOT_ALLOWED: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -92,7 +93,7 @@ class PlainLayout:
     def removal(self, unit: str) -> list[Message]:
         """Empty retained messages."""
         report = self._last.pop(unit, None)
-        names = [*quantities((report.values if report else None) or {}), "seen", "rssi_dbm", "availability"]
+        names = dict.fromkeys([*quantities((report.values if report else None) or {}), *MAIN, *_ALWAYS])
         return [Message(f"{self._base}/{unit}/{name}", "", retain=True) for name in names]
 
     def _availability(self, unit: str, report: Report) -> Message:
