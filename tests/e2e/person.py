@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
+
 from helpers import assert_document, assert_fits
 from rig import Rig
 
@@ -117,6 +119,11 @@ class Running:
             if text in line:
                 return line
         raise AssertionError(f"{text!r} never came:\n{self.read}\n{self.process.stdout and self.process.stdout.read()}")
+
+    def still_runs(self, seconds: float) -> None:
+        """Let some time pass, in which it must not end."""
+        with pytest.raises(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
 
     def ends(self, number: int | None = None) -> Said:
         """Send a signal, or none, and wait for the end."""

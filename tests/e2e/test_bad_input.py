@@ -16,7 +16,7 @@ from mitherm.image.synth import package
 from mitherm.virtual.faults import Fault
 from rig import UNIT, Rig
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 HERE = str(UNIT)
 PVVX = package("pvvx-5.8")

@@ -12,7 +12,7 @@ from mitherm.model.keys import MiKeys
 from mitherm.primitives.secret import Secret
 from rig import UNIT, Rig, wall
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 HERE = str(UNIT)
 

@@ -16,7 +16,7 @@ from mitherm.image.synth import package
 from mitherm.model.keys import did_record
 from rig import UNIT, Rig
 
-pytestmark = [pytest.mark.e2e, pytest.mark.air, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.e2e, pytest.mark.air, pytest.mark.timeout(180)]
 
 HERE = str(UNIT)
 OTHER = "A4:C1:38:00:00:02"

@@ -10,7 +10,7 @@ import pytest
 from e2e.person import Person, error_of, person_of
 from rig import UNIT, Rig
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 HERE = str(UNIT)
 RADIOS = pytest.mark.parametrize("radio", ["virtual", "air"])
