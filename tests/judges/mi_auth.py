@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 # --- mi-auth-crypto ---------------------------------------------------------------------------------------------------
 
-_NOTES = {"name", "kind", "note"}
+_NOTES = {"name", "kind", "note", "what", "why"}
 _CONSTANTS = {"nonce": "101112131415161718191a1b", "aad": b"devID".hex()}
 
 
