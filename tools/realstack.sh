@@ -100,7 +100,7 @@ GUEST
 
 # Without KVM, which is of no use where virtual machines are already virtual.
 run_machine() {
-  timeout "${REALSTACK_TIMEOUT:-600}" qemu-system-x86_64 \
+  timeout "${REALSTACK_TIMEOUT:-1800}" qemu-system-x86_64 \
     -accel tcg,thread=multi,tb-size=512 -cpu Nehalem -smp 2 -m 1024 \
     -nodefaults -no-user-config -display none -no-reboot \
     -kernel "$kernel/boot/vmlinuz-$version" -initrd "$work/initrd.gz" \
