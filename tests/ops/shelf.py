@@ -42,3 +42,10 @@ def forged(kind: str = "pvvx-5.8") -> bytes:
 def small(kind: str, size: int = 0x1004) -> bytes:
     """A synthetic image of a KIND that is complete and short: it boots like the long one."""
     return finished(bytearray(package(kind)[: size - 4]))
+
+
+def tail_changed(at: int, byte: int, kind: str = "stock-2.1.1_0159") -> bytes:
+    """A signed file with one byte of its tail changed; `at` counts from the beginning of the tail."""
+    data = bytearray(package(kind))
+    data[104404 + at] = byte
+    return bytes(data)

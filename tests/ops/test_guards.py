@@ -49,6 +49,8 @@ def empty_cell(unit: Unit) -> None:
     unit.chip.cell.millivolts = 2050
 
 
+SIGNED = "stock-2.1.1_0159,bound=mi-home"
+
 HAZARDS = (
     Hazard("H1", "image of another model, LCD", "pvvx-5.8", kind("pvvx-5.8", "CGDK2")),
     Hazard("H1", "image of another model, dead", "pvvx-5.8", kind("pvvx-5.8", "MHO-C401"), "dark"),
@@ -72,6 +74,8 @@ HAZARDS = (
         kind("stock-2.1.1_0159_B1.6"),
         "old-firmware",
     ),
+    Hazard("H6", "damaged signature", SIGNED, lambda: shelf.tail_changed(0x4C + 200, 0x11), "same-version"),
+    Hazard("H6", "tail of another product", SIGNED, lambda: shelf.tail_changed(0x12, 0x63), "same-version"),
     Hazard("H6", "forged tail on 0130", "stock-1.0.0_0130,bound=mi-home", shelf.forged),
     Hazard("H6", "forged tail on pvvx", "pvvx-5.7", shelf.forged),
     Hazard("H7", "no keys for the way back", "atc1441", kind("stock-2.1.1_0159")),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from mitherm.device.observation import Observation
-from mitherm.image.products import LYWSD03MMC
+from mitherm.image.products import LYWSD03MMC, PRODUCTS
+from mitherm.ops.images import Chosen
 
 SIGNED_STOCK: Final = "2.1.1_0159"
 FOUR_STEPS: Final = (
@@ -28,3 +30,22 @@ def needs_signature(seen: Observation) -> bool:
 def needs_signature_version(version: str) -> bool:
     """Whether stock of this version is of the line that wants account keys and signed images."""
     return version.startswith("2.")
+
+
+_REASONS: Final[Mapping[str | None, str]] = {
+    "tag": "its signature tail is damaged",
+    "overlong": "its tail fits another build of this version",
+    "certificate": "its certificates lead to no root that the unit knows",
+    "signature": "the signature is not of this image",
+    None: "its signature looks right from here, so it may have been damaged on the way",
+}
+
+
+def refused_because(image: Chosen, seen: Observation) -> str:
+    """What the image lacks, as a unit that checks signatures sees it."""
+    tail = image.inspection.tail
+    if tail is None:
+        return "it has no signature tail"
+    if PRODUCTS.get(tail.product_id) != seen.identity.model:
+        return f"its signature tail is for product {tail.product_id:#06x}"
+    return _REASONS.get(image.inspection.refusal, "its signature tail proves nothing")

@@ -26,7 +26,7 @@ from mitherm.ops.images import Chosen
 from mitherm.ops.login import logged_in
 from mitherm.ops.look import look
 from mitherm.ops.plan import Flash
-from mitherm.ops.signatures import FOUR_STEPS, needs_signature
+from mitherm.ops.signatures import FOUR_STEPS, needs_signature, refused_because
 from mitherm.ops.target import find
 from mitherm.protocol.events import Notice, StepDone, StepStarted
 from mitherm.protocol.extended_ota import clear_area
@@ -45,7 +45,7 @@ REAPPEAR_S: Final = 60.0
 """How long a unit may take to advertise again: it clears the idle bank first, and a signature check takes seconds."""
 LOOK_AGAIN: Final = 3
 
-Found: TypeAlias = Literal["old-firmware", "other-firmware", "dark", "unreadable"]
+Found: TypeAlias = Literal["old-firmware", "other-firmware", "dark", "unreadable", "same-version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,12 @@ async def _see_again(bench: Bench, job: Job) -> Observation:
 
 
 def _verified(bench: Bench, job: Job, after: Observation) -> Observation:
+    if not job.distinguishable and needs_signature(job.before) and not job.image.inspection.signed:
+        raise _failed(
+            f"transferred; {after.label} ran before and runs now, and nothing tells whether it is the new one",
+            f"probably it is not: {refused_because(job.image, after)}",
+            "same-version",
+        )
     bench.tell(StepDone("verify", f"{job.address} runs {after.label}"))
     if after.board in (None, NEW_BOARD):
         bench.note(
@@ -199,7 +205,8 @@ def _not_verified(job: Job, after: Observation) -> NotVerified:
         return _failed(f"the unit runs {after.label}, not {job.image.label}", "say the same again", "other-firmware")
     if needs_signature(job.before):
         return _failed(
-            f"the signature check of {after.label} refused the image: the old firmware is back, unharmed",
+            f"the signature check of {after.label} refused the image: {refused_because(job.image, after)}. "
+            "The old firmware is back, unharmed",
             FOUR_STEPS,
             "old-firmware",
         )

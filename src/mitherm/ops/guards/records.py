@@ -55,9 +55,11 @@ def stays_in_reach(case: Case) -> Verdict:
 
 def own_hardware(case: Case) -> Verdict:
     """H15."""
-    if case.seen.board is None:
-        return cannot_verify("the board of the unit is not known: settings of another board may make it useless")
-    return ok(f"board {case.seen.board}")
+    if case.hardware:
+        return refuse(f"{', '.join(case.hardware)} claims another board; the unit finds out itself which it has")
+    if case.display and case.seen.board is None:
+        return cannot_verify(f"the board of the unit is not known, and {', '.join(case.display)} depends on it")
+    return ok(f"board {case.seen.board}" if case.seen.board else "no setting depends on the board")
 
 
 def interruption(case: Case) -> Verdict:

@@ -66,6 +66,10 @@ class Case:
     """Whether a dump of the whole flash lies on disk."""
     hides: tuple[str, ...] = ()
     """Settings to be written after which this computer may not find the unit again."""
+    hardware: tuple[str, ...] = ()
+    """Settings to be written that say which hardware the unit has."""
+    display: tuple[str, ...] = ()
+    """Settings to be written that work differently from board to board."""
 
     @property
     def inspection(self) -> Inspection | None:

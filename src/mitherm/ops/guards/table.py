@@ -170,7 +170,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "H15",
         "Settings of the display are for this board",
-        "The board is known before display or hardware settings are written.",
+        "The board is known before display settings are written, and no other hardware is claimed.",
         frozenset({"configure"}),
         "--allow-unknown-board",
         records.own_hardware,

@@ -7,7 +7,7 @@ from typing import Final
 from mitherm.image.inspection import Inspection
 from mitherm.image.products import PRODUCTS
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
-from mitherm.ops.signatures import FOUR_STEPS, needs_signature, needs_signature_version
+from mitherm.ops.signatures import FOUR_STEPS, needs_signature, needs_signature_version, refused_because
 
 MINIMUM_MV: Final = 2520
 """40 % on pvvx' scale of 2200 to 3000 mV, which its author asks for before an update (product-needs.md H5)."""
@@ -84,19 +84,16 @@ def accepted(case: Case) -> Verdict:
 
 
 def _signed(case: Case, found: Inspection) -> Verdict:
-    label = case.seen.label
-    if found.tail is None:
-        return refuse(
-            f"{label} accepts only signed images; this one has no signature tail. It would stop at the signature check, "
-            "and the old firmware would stay"
-        )
-    if PRODUCTS.get(found.tail.product_id) != case.seen.identity.model:
-        return refuse(f"the signature tail is for product {found.tail.product_id:#06x}: {label} would refuse it")
-    if found.signed:
+    label, tail = case.seen.label, found.tail
+    foreign = tail is not None and PRODUCTS.get(tail.product_id) != case.seen.identity.model
+    if found.signed and not foreign:
         return ok(f"{label} runs, the image is signed by its vendor")
-    if not found.exploit:
-        return refuse(f"the signature tail proves nothing ({found.refusal}): {label} would keep the old firmware")
-    return _tricked(case)
+    if found.exploit and not foreign:
+        return _tricked(case)
+    reason = refused_because(case.image, case.seen) if case.image else ""
+    return refuse(
+        f"{label} accepts only signed images: {reason}. It would stop at the signature check, and the old firmware would stay"
+    )
 
 
 def _tricked(case: Case) -> Verdict:
