@@ -188,6 +188,8 @@ def _encoded(reading: Reading, uuid: int, data: bytes, address: Address | None, 
     if any(applies(reading) for applies in NOT_ENCODED.values()) or sender is None:
         return None
     tried = list(_candidates(reading, uuid, len(data), sender, key))
+    if not tried and reading.format == "bthome1":
+        return None  # a length that the v2 object of this id does not have
     if data in tried or any(_means(candidate, reading, uuid, address, key) for candidate in tried):
         return None
     return f"encoded {[candidate.hex() for candidate in tried[:4]]} instead of {data.hex()}"
@@ -297,8 +299,9 @@ def _mibeacon(
         yield (frame.plain() + reading.undecoded).ljust(length, b"\0")
         return
     room = length - len(frame.plain()) - 7 * reading.authenticated
-    for objects in _mi_objects(reading):
-        full = replace(frame, objects=objects.ljust(room, b"\0"))
+    padded_or_not = ((way.ljust(room, b"\0"), way) for way in _mi_objects(reading))
+    for objects in filter(None, itertools.chain.from_iterable(padded_or_not)):
+        full = replace(frame, objects=objects)
         if not reading.authenticated:
             yield full.plain()
         elif key is not None:
@@ -346,7 +349,7 @@ def _raw(kind: Kind, value: Any) -> bytes | None:
     if kind.meaning == "bool":
         return bytes((value,))
     if kind.meaning == "number":
-        return _number(kind, value)
+        return _number(kind, value) if isinstance(value, int | float) else None
     match kind.name:
         case "button":
             return bytes((next((number for number, name in BUTTON.items() if name == value), value),))
