@@ -96,11 +96,13 @@ class Tracker:
         self._addresses[sender] = address
         self.units.pop(sender, None)
 
-    def forget(self, unit: Sender) -> None:
-        """Drop everything about a unit: new firmware, encryption switched off on purpose."""
-        self.units.pop(unit, None)
-        self._protected = {entry for entry in self._protected if entry[0] != unit}
-        self._streams = {entry: stream for entry, stream in self._streams.items() if entry[0] != unit}
+    def forget(self, *units: Sender) -> None:
+        """Drop everything about units: new firmware, encryption switched off on purpose."""
+        gone = set(units)
+        for unit in gone:
+            self.units.pop(unit, None)
+        self._protected = {entry for entry in self._protected if entry[0] not in gone}
+        self._streams = {entry: stream for entry, stream in self._streams.items() if entry[0] not in gone}
 
     def receive(self, sender: Sender, uuid: int, data: bytes, now: float) -> Received:
         """Take one service data structure."""

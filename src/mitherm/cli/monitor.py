@@ -140,6 +140,7 @@ def footer(counters: Mapping[str, Mapping[str, float]]) -> str:
         f"{counters['mitherm_units']['']:.0f} units",
         f"{sum(frames.values()):.0f} frames, {frames.get('new', 0):.0f} new",
         f"not read: {', '.join(troubles)}" if troubles else "",
+        f"{dropped:.0f} adverts dropped" if (dropped := counters["mitherm_adverts_dropped_total"][""]) else "",
     ]
     return " · ".join(part for part in (*parts, *_sinks(counters)) if part)
 

@@ -51,6 +51,7 @@ class Monitor:
         self._known: dict[Address, KnownUnit] = {}
         self._keys: Mapping[Address, Sequence[Secret]] = {}
         self._heard = 0
+        self._reports: object = None
         self._wall = wall_clock(bench)
         streams.known = self._known.get
 
@@ -82,6 +83,7 @@ class Monitor:
                 unit: round(present - age_s, 3) for unit, age_s in self._streams.ages(now).items()
             },
             "mitherm_frames_total/result": dict(self._streams.counts),
+            "mitherm_adverts_dropped_total": {"": int(getattr(self._reports, "dropped", 0))},
             "mitherm_units": {"": len(self._streams.units)},
             "mitherm_sink_sent_total/sink": {sink.name: sink.sent for sink in self._sinks},
             "mitherm_sink_dropped_total/sink": {sink.name: sink.dropped for sink in self._sinks},
@@ -128,6 +130,7 @@ class Monitor:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(DEAF_S) as limit, self._bench.radio.sightings() as sightings:
             self._notifier.ready("listening")
+            self._reports = sightings
             async for sighting in sightings:
                 self._heard += 1
                 limit.reschedule(loop.time() + DEAF_S)

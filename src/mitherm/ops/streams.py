@@ -29,6 +29,7 @@ MOST_UNITS: Final = 1000
 _BLUETOOTH_BASE: Final = "-0000-1000-8000-00805f9b34fb"
 _UUIDS: Final = {f"0000{number:04x}{_BLUETOOTH_BASE}": number for number in DECODERS}
 _LOCKED: Final[dict[str | None, KeyState]] = {"no-key": "missing", "auth-failed": "wrong", "key-length": "wrong"}
+_LIMITS: Final = {"temperature": (-100, 400), "humidity": (0, 100), "battery": (0, 100), "voltage": (0, 60)}
 _PVVX_FORMATS: Final = ("pvvx", "pvvx-enc", "pvvx-event", "atc1441-enc", "bthome1", "bthome2")
 
 
@@ -45,6 +46,11 @@ class Unit:
     key: KeyState = "unneeded"
     state: UnitState | None = None
     packet_id: int | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    """Merged over frames."""
+    updated_s: dict[str, float] = field(default_factory=dict)
+    received: dict[str, Any] = field(default_factory=dict)
+    """What the last reading brought."""
     pulse: Pulse = field(default_factory=Pulse)
 
 
@@ -58,7 +64,8 @@ class Streams:
     silence_s: float = SILENCE_S
     units: dict[Sender, Unit] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    """Frames by what became of them: `new`, `duplicate`, `unchanged`, `error:no-key`, ..."""
+    """Frames by what became of them: `new`, `duplicate`, `unchanged`, `error:no-key`, ...; and how many of the new ones
+    told nothing but `impossible` values."""
     tracker: Tracker = field(init=False)
     _senders: dict[str, Address] = field(default_factory=dict)
 
@@ -150,9 +157,10 @@ class Streams:
 
     def _forget_oldest(self) -> None:
         by_age = sorted(self.tracker.units.values(), key=lambda one: one.seen_s)
-        for state in by_age[: MOST_UNITS // 10]:
-            self.tracker.forget(state.sender)
-            self.units.pop(state.sender, None)
+        gone = [state.sender for state in by_age[: MOST_UNITS // 10]]
+        self.tracker.forget(*gone)
+        for sender in gone:
+            self.units.pop(sender, None)
 
     def _update(self, unit: Unit, sighting: Sighting, received: Iterable[Received]) -> Event | None:
         """Note what was heard; the most telling event, or None."""
@@ -165,7 +173,7 @@ class Streams:
         back, unit.silent = unit.silent, False
         key, unit.key = unit.key, _key_state(unit.key, received)
         fault, unit.fault = unit.fault, state is not None and state.fault
-        fresh = _received(state, now) if any(one.status == "new" for one in received) else {}
+        fresh = self._take(unit, state, now) if any(one.status == "new" for one in received) else {}
         if fresh:
             unit.packet_id = next(one.reading.packet_id for one in received if one.status == "new" and one.reading)
             unit.pulse.reading(now, fresh.get("voltage") if isinstance(fresh.get("voltage"), float) else None)
@@ -175,6 +183,15 @@ class Streams:
         if key != unit.key:
             return "key"
         return "fault" if fault != unit.fault else None
+
+    def _take(self, unit: Unit, state: UnitState | None, now: float) -> dict[str, Any]:
+        """What was merged just now, without what cannot be."""
+        told = {} if state is None else {name: state.values[name] for name, at in state.updated_s.items() if at == now}
+        unit.received = {name: value for name, value in told.items() if _is_possible(name, value)}
+        self.counts["impossible"] += bool(told) and not unit.received
+        unit.values |= unit.received
+        unit.updated_s |= dict.fromkeys(unit.received, now)
+        return unit.received
 
     def _report(self, unit: Unit, event: Event, at: datetime, now: float) -> Report:
         state, address = unit.state, unit.sender if isinstance(unit.sender, Address) else None
@@ -198,8 +215,8 @@ class Streams:
             fault=unit.fault,
             available=not unit.silent,
             packet_id=unit.packet_id,
-            values=_alive(state, now),
-            received=_received(state, now) if event == "reading" else {},
+            values={name: one for name, one in unit.values.items() if now - unit.updated_s[name] < VALUE_LIFE_S},
+            received=unit.received if event == "reading" else {},
             health=unit.pulse.health(state.lost if state else 0),
         )
 
@@ -221,15 +238,13 @@ def _key_state(before: KeyState, received: Iterable[Received]) -> KeyState:
     return before
 
 
-def _received(state: UnitState | None, now: float) -> dict[str, Any]:
-    return {} if state is None else {name: state.values[name] for name, at in state.updated_s.items() if at == now}
-
-
-def _alive(state: UnitState | None, now: float) -> dict[str, Any]:
-    """The merged values that are not too old."""
-    if state is None:
-        return {}
-    return {name: value for name, value in state.values.items() if now - state.updated_s[name] < VALUE_LIFE_S}
+def _is_possible(name: str, value: Any) -> bool:
+    """Whether a thermometer can have measured this: BTHome v1 may send text, MiBeacon any float, a broken sensor 655 %."""
+    if name not in _LIMITS:
+        return True
+    low, high = _LIMITS[name]
+    values = value if isinstance(value, list) else [value]
+    return all(isinstance(one, int | float) and low <= one <= high for one in values)
 
 
 def _model(unit: Unit, known: KnownUnit | None) -> str | None:

@@ -17,12 +17,15 @@ class SightingStream:
     """An asynchronous iterator fed by `put`; it ends with `close`."""
 
     def __init__(self) -> None:
+        self.dropped = 0
+        """Reports that a slow reader lost."""
         self._waiting: deque[Sighting] = deque(maxlen=LIMIT)
         self._changed = asyncio.Event()
         self._closed = False
 
     def put(self, sighting: Sighting) -> None:
         """Add a report."""
+        self.dropped += len(self._waiting) == LIMIT
         self._waiting.append(sighting)
         self._changed.set()
 
