@@ -107,6 +107,7 @@ def backup_row(stored: StoredBackup) -> dict[str, object]:
     }
     contents = [name for name, value in parts.items() if value is not None]
     contents += ["deleted records"] if made.deleted_records else []
+    contents += ["settings"] if made.replies else []
     contents += [f"sector {start:#07x}" for start in made.sectors]
     return {
         "id": stored.id,

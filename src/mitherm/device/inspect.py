@@ -59,6 +59,24 @@ async def inspect_link(link: Link, address: Address, sighting: Sighting, *, weig
             return base
 
 
+async def glance(link: Link, address: Address, sighting: Sighting) -> Observation:
+    """Only what tells firmware and board apart, and the address: a second instead of a measuring interval."""
+    if not link.gatt.services:
+        raise LinkLost("the unit went away before it told what it offers")
+    evidence = await _evidence(link, sighting)
+    identity = identify(evidence)
+    proofs: tuple[tuple[str, Address], ...] = ()
+    if identity.family == "pvvx":
+        from mitherm.protocol.pvvx_client import read_mac
+
+        record = await _try(link, read_mac())
+        proofs = (("command 10", record.address),) if record is not None else ()
+    serial = evidence.text(uuids.SERIAL_NUMBER)
+    return Observation(
+        address, identity, link.gatt, sighting.name, hardware_id=identity.hardware_id, serial=serial, proofs=proofs
+    )
+
+
 async def is_bound(link: Link, entropy: Entropy) -> bool | None:
     """Whether stock firmware holds a key record (mi-auth.md 9.2, V5). The caller closes the link afterwards."""
     return await _try(link, is_registered(entropy))

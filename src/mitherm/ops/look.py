@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Final
 
-from mitherm.device.inspect import inspect_link, is_bound
+from mitherm.device.inspect import glance, inspect_link, is_bound
 from mitherm.device.observation import Observation
-from mitherm.errors import LinkError
+from mitherm.errors import AttRefused, LinkError, PinRequired
 from mitherm.model.address import Address
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
@@ -15,6 +18,8 @@ from mitherm.radio.addresses import true_address
 from mitherm.radio.link import Link
 
 ATTEMPTS = 3
+_UNPAIRED: Final = frozenset({0x05, 0x08, 0x0C, 0x0F})
+"""ATT errors: insufficient authentication, authorisation, key size, encryption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +55,29 @@ async def look(
 async def _once(bench: Bench, sighting: Sighting, address: Address, weigh: bool) -> Observation:
     async with Link(bench.radio, sighting) as link:
         seen = await inspect_link(link, address, sighting, weigh=weigh)
+    return _with_advert(seen, sighting)
+
+
+def _with_advert(seen: Observation, sighting: Sighting) -> Observation:
     told = true_address(sighting)
-    proofs = (*seen.proofs, ("advertised", told)) if told is not None else seen.proofs
-    return replace(seen, proofs=proofs)
+    return seen if told is None else replace(seen, proofs=(*seen.proofs, ("advertised", told)))
+
+
+@asynccontextmanager
+async def meet(bench: Bench, address: Address) -> AsyncIterator[tuple[Link, Observation]]:
+    """A link, and what is at its other end, known at a glance. Raises PinRequired where the unit wants to be paired."""
+    sighting = await find(bench, address)
+    async with Link(bench.radio, sighting) as link:
+        seen = _with_advert(await glance(link, address, sighting), sighting)
+        _remember(bench, address, seen)
+        try:
+            yield link, seen
+        except AttRefused as refusal:
+            if refusal.code not in _UNPAIRED:
+                raise
+            raise PinRequired(
+                f"{address} is protected by a PIN", hint=f"pair with its PIN first: bluetoothctl pair {address}"
+            ) from refusal
 
 
 async def _with_bound(bench: Bench, sighting: Sighting, seen: Observation) -> Observation:

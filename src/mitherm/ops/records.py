@@ -15,7 +15,14 @@ from mitherm.ops.look import look
 from mitherm.ops.target import find
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import StepDone
-from mitherm.protocol.pvvx_client import erase_mi_records, read_beacon_key, read_config, read_flash, read_name
+from mitherm.protocol.pvvx_client import (
+    erase_mi_records,
+    read_beacon_key,
+    read_comfort,
+    read_config,
+    read_flash,
+    read_name,
+)
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
 
@@ -67,17 +74,18 @@ def records_saved(bench: Bench, address: Address, seen: Observation) -> bool:
 
 
 async def save_records(
-    bench: Bench, address: Address, *, raw: bool = False, seen: Observation | None = None
+    bench: Bench, address: Address, *, raw: bool = False, comfort: bool = False, seen: Observation | None = None
 ) -> UnitBackup:
     """Read all Mi records, put them into the vault as a backup and as key generations.
 
-    `raw`: copy the sectors too. `seen`: the unit as it was just looked at, if it was.
+    `raw`: copy the sectors too. `comfort`: ask for the comfort window too, which makes the unit store it if it did not yet.
+    `seen`: the unit as it was just looked at, if it was.
     """
     bench.stores.vault.check_writable(address)
     if seen is None:
         seen = (await look(bench, address)).seen
     async with Link(bench.radio, await find(bench, address)) as link:
-        replies = await _settings(link, seen)
+        replies = await _settings(link, comfort)
         sectors = await _sectors(bench, link) if raw else {}
     backup = backup_of(address, seen, sectors, replies)
     vault = bench.stores.vault
@@ -93,7 +101,7 @@ async def save_records(
     return backup
 
 
-async def _settings(link: Link, seen: Observation) -> dict[str, Secret]:
+async def _settings(link: Link, comfort: bool) -> dict[str, Secret]:
     """What a change of firmware would wipe: configuration, name, beacon key (flash-layout.md 4.3, 8)."""
     replies: dict[str, Secret] = {}
     with suppress(LinkTimeout, AttRefused, ProtocolError, NotSupported):
@@ -102,6 +110,9 @@ async def _settings(link: Link, seen: Observation) -> dict[str, Secret]:
         key = await run(read_beacon_key(), link)
         if key is not None:
             replies[BEACON_KEY] = key
+    with suppress(LinkTimeout, AttRefused, ProtocolError, NotSupported):
+        if comfort:
+            replies["20"] = Secret((await run(read_comfort(), link)).to_bytes())
     return replies
 
 

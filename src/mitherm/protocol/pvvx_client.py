@@ -26,6 +26,9 @@ ANSWER_S: Final = 3.0
 MTU: Final = 32
 """Enough for the longest command, a key pair of 1 + 28 bytes."""
 WHOLE_HISTORY: Final = 0xFFFF
+CLOCK_SINCE: Final = 0x18
+HISTORY_SINCE: Final = 0x19
+START_INDEX_SINCE: Final = 0x21
 SAFE_CLEAR_SINCE: Final = 0x38
 PIN_LIMIT: Final = 999_999
 NAME_LIMIT: Final = 17
@@ -271,6 +274,14 @@ def write_config(config: Config) -> Procedure[Config]:
     return Config.from_bytes(frame, config.device_id)
 
 
+def reset_config() -> Procedure[Config]:
+    """Command 56: store the configuration the firmware begins with."""
+    present = yield from read_config()
+    head = bytes([0x55, present.version])
+    frame = yield from _ask(b"\x56", _starting(head, 2 + present.layout.length), repeat=False)
+    return Config.from_bytes(frame)
+
+
 def read_comfort() -> Procedure[Comfort]:
     """Command 20."""
     return Comfort.from_bytes((yield from _ask(b"\x20", _starting(b"\x20", 9)))[1:])
@@ -293,6 +304,14 @@ def write_trigger(trigger: Trigger) -> Procedure[Trigger]:
     version = (yield from read_config()).version
     request = b"\x44" + trigger.to_bytes(version)
     return Trigger.from_bytes(version, (yield from _ask(request, _starting(b"\x44", len(request) + 1)))[1:])
+
+
+def read_clock() -> Procedure[int]:
+    """The unit's clock in s; its basis is what the one who set it took. Raises NotSupported before 1.8."""
+    version = (yield from read_config()).version
+    if version < CLOCK_SINCE:
+        raise NotSupported(f"pvvx {version_text(version)} has no clock", hint="Update first.")
+    return int.from_bytes((yield from _ask(b"\x23", _starting(b"\x23", 5)))[1:5], "little")
 
 
 def set_clock(local_s: int) -> Procedure[None]:
@@ -350,11 +369,18 @@ def _measurements(count: int) -> Procedure[list[Measurement]]:
     return found
 
 
-def read_history(count: int = WHOLE_HISTORY) -> Procedure[list[HistoryRecord]]:
-    """The last `count` stored means, newest first."""
+def read_history(
+    count: int = WHOLE_HISTORY, start: int = 0, found: dict[int, HistoryRecord] | None = None
+) -> Procedure[list[HistoryRecord]]:
+    """The stored means number `start` + 1 to `count`, counted from the newest, newest first; `start` since 2.1.
+
+    `found` gets each record under its number as it comes, so that it outlives a lost link.
+    """
+    records: dict[int, HistoryRecord] = {} if found is None else found
     yield from subscribe(CUSTOM_COMMAND)
-    yield from write(CUSTOM_COMMAND, b"\x35" + count.to_bytes(2, "little"))
-    records: dict[int, HistoryRecord] = {}
+    yield from write(
+        CUSTOM_COMMAND, b"\x35" + count.to_bytes(2, "little") + (start.to_bytes(2, "little") if start else b"")
+    )
     while True:
         frame = (yield from notified(ANSWER_S)).data
         if frame[:3] == b"\x35\0\0":

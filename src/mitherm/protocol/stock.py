@@ -168,11 +168,21 @@ def set_clock(seconds: int) -> Procedure[None]:
     yield from write(uuids.STOCK_TIME, seconds.to_bytes(4, "little"), response=True)
 
 
-def fetch_history(first: int = 0, *, timeout_s: float = 5) -> Procedure[list[HistoryRecord]]:
-    """All stored records from index `first` on, oldest first; raises LinkTimeout when they stop coming too early."""
-    count = DataCount.from_bytes((yield from read(uuids.STOCK_DATA_COUNT)))
+def read_count() -> Procedure[DataCount]:
+    """How many records are stored."""
+    return DataCount.from_bytes((yield from read(uuids.STOCK_DATA_COUNT)))
+
+
+def fetch_history(
+    first: int = 0, *, timeout_s: float = 5, found: list[HistoryRecord] | None = None
+) -> Procedure[list[HistoryRecord]]:
+    """All stored records from index `first` on, oldest first; raises LinkTimeout when they stop coming too early.
+
+    `found` gets each record as it comes, so that it outlives a lost link.
+    """
+    count = yield from read_count()
     oldest = max(first, count.newest - count.stored + 1)
-    records: list[HistoryRecord] = []
+    records: list[HistoryRecord] = [] if found is None else found
     if count.stored == 0 or oldest > count.newest:
         return records
     yield from write(uuids.STOCK_INDEX, oldest.to_bytes(4, "little"), response=True)

@@ -13,7 +13,8 @@ from mitherm.store.journal import Run
 
 SET_SINCE_S: Final = 1_577_836_800
 """2020: a clock that shows less was never set."""
-_PROBED: Final = ("hw_ver", "")
+_PROBED: Final = ("hw_ver", "lp_measures", "")
+"""What the unit itself sets at boot (custom-firmware.md 5.2)."""
 _PLAIN_FOR_OTHERS: Final = frozenset({"atc1441", "pvvx", "atc1441-enc", "pvvx-enc"})
 """Formats that Home Assistant's own BTHome integration does not read."""
 

@@ -1,0 +1,80 @@
+"""`mitherm clock show|set UNIT`."""
+
+from __future__ import annotations
+
+import click
+
+from mitherm.cli.config import on_unit
+from mitherm.cli.context import App
+from mitherm.cli.options import Group, command, unit_argument
+from mitherm.ops import clock
+from mitherm.store.moments import iso
+
+UTC = click.option("--utc", is_flag=True, help="The unit counts UTC, not the time of this computer's zone.")
+
+
+@click.group("clock", cls=Group)
+def clock_command() -> None:
+    """The clock of a unit, which dates its stored records. Other tools set it to local time, and so does mitherm."""
+
+
+def basis_of(utc: bool) -> clock.Basis:
+    """What the option says."""
+    return "utc" if utc else "local"
+
+
+def row(found: clock.Clock) -> dict[str, object]:
+    """A look at a clock in a document."""
+    return {
+        "clock_s": found.unit_s,
+        "basis": found.basis,
+        "time": iso(found.time) if found.time is not None else None,
+        "error_s": round(found.error_s, 3) if found.error_s is not None else None,
+    }
+
+
+@command(
+    "show",
+    examples="""
+    mitherm clock show A4:C1:38:00:00:01
+    mitherm clock show Cellar --utc --json
+    """,
+)
+@unit_argument()
+@UTC
+@click.pass_obj
+def show(app: App, unit: str, utc: bool) -> int:
+    """What the clock of UNIT says, and how far that is from this computer's."""
+    found = on_unit(app, unit, lambda bench, address: clock.read_clock(bench, address, basis_of(utc)))
+    return app.finish({**row(found), "changed": False}, lambda result: app.terminal.say(_sentence(found)))
+
+
+@command("set", examples="mitherm clock set A4:C1:38:00:00:01")
+@unit_argument()
+@UTC
+@click.pass_obj
+def set_(app: App, unit: str, utc: bool) -> int:
+    """Set the clock of UNIT to the time of this computer, unless it is right already, and read it back."""
+    done = on_unit(app, unit, lambda bench, address: clock.set_clock(bench, address, basis_of(utc)))
+    result = {
+        "outcome": done.outcome,
+        "before": row(done.before),
+        "after": row(done.after),
+        "changed": done.outcome == "verified",
+    }
+    text = {
+        "verified": f"The clock is set. {_sentence(done.after)}",
+        "dry-run": f"Dry run: nothing was written. {_sentence(done.after)}",
+    }.get(done.outcome, f"Nothing to do. {_sentence(done.after)}")
+    return app.finish(result, lambda result: app.terminal.say(text))
+
+
+def _sentence(found: clock.Clock) -> str:
+    if found.time is None or found.error_s is None:
+        return f"It was never set: it counts {found.unit_s} s."
+    ahead = "ahead" if found.error_s > 0 else "behind"
+    return f"It says {found.time.astimezone():%Y-%m-%d %H:%M:%S %Z}, {abs(found.error_s):.1f} s {ahead}."
+
+
+for _command in (show, set_):
+    clock_command.add_command(_command)

@@ -1,0 +1,266 @@
+"""`mitherm config ...`: the settings of units on pvvx firmware."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from mitherm.cli.bench import open_bench
+from mitherm.cli.context import App
+from mitherm.cli.options import Group, command, unit_argument
+from mitherm.cli.waivers import waived, waiver_options
+from mitherm.errors import SettingsError, UsageProblem
+from mitherm.model.address import Address
+from mitherm.ops import config, config_backup
+from mitherm.ops.bench import Bench
+from mitherm.ops.target import resolve
+from mitherm.protocol.pvvx_settings import HARDWARE, Setting, check_names, wants_comfort
+from mitherm.store.profile import profile_text, read_profile
+
+_R = TypeVar("_R")
+NEWEST: Final = "newest"
+
+
+@click.group("config", cls=Group)
+def config_command() -> None:
+    """Settings of units on pvvx firmware, by name. Values are words, or numbers in the unit that `show` prints."""
+
+
+def on_unit(
+    app: App, unit: str, act: Callable[[Bench, Address], Awaitable[_R]], options: Mapping[str, Any] | None = None
+) -> _R:
+    """Open the bench, find out which unit is meant, act."""
+
+    async def work() -> _R:
+        async with open_bench(app, waivers=waived(dict(options or {}))) as bench:
+            return await act(bench, await resolve(bench, unit))
+
+    return app.run(work)
+
+
+def row(setting: Setting) -> dict[str, object]:
+    """A setting in a document."""
+    return {"name": setting.name, "value": setting.value, "unit": setting.unit or None}
+
+
+_COMFORT: Final = click.option(
+    "--comfort", is_flag=True, help="Also the comfort window; asking for it makes the unit store it, once."
+)
+
+
+@command(
+    "show",
+    examples="""
+    mitherm config show A4:C1:38:00:00:01
+    mitherm config show Cellar --comfort --profile > cellar.toml
+    """,
+)
+@unit_argument()
+@_COMFORT
+@click.option("--profile", is_flag=True, help="Print a profile for `apply`, without name and hardware.")
+@click.pass_obj
+def show(app: App, unit: str, comfort: bool, profile: bool) -> int:
+    """All settings of UNIT."""
+    found = on_unit(app, unit, lambda bench, address: config.read(bench, address, comfort=comfort)).shown()
+    result = {"settings": [row(one) for one in found.values()], "changed": False}
+
+    def render(result: Mapping[str, Any]) -> None:
+        if profile:
+            kept = [(name, one.value) for name, one in found.items() if name not in HARDWARE and name != "name"]
+            sys.stdout.write(profile_text(kept))
+        else:
+            app.terminal.facts((name, one.text) for name, one in found.items())
+
+    return app.finish(result, render)
+
+
+@command("get", examples="mitherm config get A4:C1:38:00:00:01 advertising_interval")
+@unit_argument()
+@click.argument("name", metavar="NAME")
+@click.pass_obj
+def get(app: App, unit: str, name: str) -> int:
+    """One setting of UNIT."""
+    settings = on_unit(app, unit, lambda bench, address: config.read(bench, address, comfort=wants_comfort([name])))
+    check_names([name], settings.config)
+    found = settings.shown().get(name)
+    if found is None:
+        raise SettingsError(f"this version of the firmware does not tell {name}")
+    return app.finish({**row(found), "changed": False}, lambda result: app.terminal.say(found.text))
+
+
+@command(
+    "set",
+    examples="""
+    mitherm config set A4:C1:38:00:00:01 advertising_type=bthome
+    mitherm config set Cellar advertising_interval=5s comfort.temp_lo=4 comfort.temp_hi=12
+    mitherm config set a4c138000001 name=Cellar --json
+    """,
+)
+@unit_argument()
+@click.argument("pairs", metavar="NAME=VALUE...", nargs=-1, required=True)
+@waiver_options("configure")
+@click.pass_obj
+def set_(app: App, /, unit: str, pairs: Sequence[str], **options: Any) -> int:
+    """Change settings of UNIT: checked, written once and only if different, read back. The vault keeps the result."""
+    wish = dict(_pair(text) for text in pairs)
+    return finish_changed(app, on_unit(app, unit, lambda bench, address: config.change(bench, address, wish), options))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageProblem(f"{text!r} is not NAME=VALUE", hint="for example advertising_type=bthome")
+    return name.strip(), value
+
+
+# --- profiles ---------------------------------------------------------------------------------------------------------
+
+
+def _source(function: Callable[..., Any]) -> Callable[..., Any]:
+    """PROFILE or --backup."""
+    option = click.option(
+        "--backup",
+        metavar="ID",
+        is_flag=False,
+        flag_value=NEWEST,
+        help="Take the settings of a backup in the vault instead of a file; without ID the newest.",
+    )
+    profile = click.argument("profile", metavar="[PROFILE]", required=False, type=click.Path(path_type=Path))
+    return profile(option(function))
+
+
+def _wish(profile: Path | None, backup: str | None) -> Callable[[Bench, Address], dict[str, str]]:
+    """Where the wish comes from; a profile is read before any radio is opened."""
+    if (profile is None) == (backup is None):
+        raise UsageProblem(
+            "name a PROFILE file, or say --backup", hint="`mitherm config show UNIT --profile` makes one"
+        )
+    if profile is not None:
+        wish = read_profile(profile)
+        return lambda bench, address: wish
+    chosen = None if backup == NEWEST else backup
+    return lambda bench, address: config_backup.saved(bench, address, chosen)
+
+
+@command(
+    "diff",
+    examples="""
+    mitherm config diff A4:C1:38:00:00:01 cellar.toml
+    mitherm config diff A4:C1:38:00:00:01 --backup
+    """,
+)
+@unit_argument()
+@_source
+@click.pass_obj
+def diff(app: App, unit: str, profile: Path | None, backup: str | None) -> int:
+    """What `apply` would change on UNIT."""
+    wish, lenient = _wish(profile, backup), backup is not None
+    changes = on_unit(
+        app, unit, lambda bench, address: config.compare(bench, address, wish(bench, address), lenient=lenient)
+    )
+    result = {"changes": [_change_row(one) for one in changes], "changed": False}
+    return app.finish(result, lambda result: _render_changes(app, changes))
+
+
+@command(
+    "apply",
+    examples="""
+    mitherm config apply A4:C1:38:00:00:01 cellar.toml
+    mitherm config apply A4:C1:38:00:00:01 --backup           (the newest settings in the vault)
+    """,
+)
+@unit_argument()
+@_source
+@waiver_options("configure")
+@click.pass_obj
+def apply(app: App, /, unit: str, profile: Path | None, backup: str | None, **options: Any) -> int:
+    """Give UNIT the settings of a PROFILE (TOML), or of a backup in the vault."""
+    wish, lenient = _wish(profile, backup), backup is not None
+
+    async def act(bench: Bench, address: Address) -> config.Changed:
+        wanted = wish(bench, address)
+        return await config.change(bench, address, wanted, operation="config apply", lenient=lenient)
+
+    return finish_changed(app, on_unit(app, unit, act, options))
+
+
+# --- reset, backup ----------------------------------------------------------------------------------------------------
+
+
+@command("reset", examples="mitherm config reset A4:C1:38:00:00:01 --yes")
+@unit_argument()
+@waiver_options("configure")
+@click.pass_obj
+def reset(app: App, /, unit: str, **options: Any) -> int:
+    """Put UNIT's configuration back to the defaults of its firmware. What it was goes to the vault first; name, PIN and
+    bind key stay.
+    """
+    return finish_changed(app, on_unit(app, unit, config_backup.reset, options))
+
+
+@command("backup", examples="mitherm config backup A4:C1:38:00:00:01")
+@unit_argument()
+@click.pass_obj
+def backup_(app: App, unit: str) -> int:
+    """Copy the settings of UNIT (and its Mi records) into the vault, for `apply --backup` and `doctor`."""
+    stored, changed = on_unit(app, unit, config_backup.backup)
+    result = {"backup": stored.id, "replies": sorted(stored.backup.replies), "changed": changed}
+    text = f"Backup {stored.id} is in the vault{'' if changed else ' already'}."
+    return app.finish(result, lambda result: app.terminal.say(text))
+
+
+# --- changes ----------------------------------------------------------------------------------------------------------
+
+
+def _change_row(change: config.Change) -> dict[str, object]:
+    return {
+        "name": change.before.name,
+        "before": change.before.value,
+        "wanted": change.wanted.value if change.wanted else None,
+        "after": change.after.value if change.after else None,
+        "unit": change.before.unit or None,
+    }
+
+
+def finish_changed(app: App, done: config.Changed) -> int:
+    """The document, or a line for every setting."""
+    result = {
+        "outcome": done.outcome,
+        "changes": [_change_row(one) for one in done.changes],
+        "backup": done.backup,
+        "changed": done.outcome in ("verified", "clamped"),
+    }
+
+    def render(result: Mapping[str, Any]) -> None:
+        if done.outcome == "nothing-to-do":
+            app.terminal.say("Nothing to do: the unit has these settings.")
+            return
+        if done.outcome == "dry-run":
+            app.terminal.say("Dry run: nothing was written.")
+        _render_changes(app, done.changes, by_wish=done.backup is None)
+        if done.backup is not None and done.changes:
+            app.terminal.say(f"As it was: mitherm config apply UNIT --backup {done.backup}")
+
+    return app.finish(result, render)
+
+
+def _render_changes(app: App, changes: Sequence[config.Change], *, by_wish: bool = True) -> None:
+    if not changes:
+        app.terminal.say("No differences.")
+    for one in changes:
+        wanted, after = one.wanted, one.after
+        shown = after or wanted
+        note = ""
+        if after is not None and wanted is not None and after != wanted:
+            note = f"   (the unit made this of {wanted.text})"
+        elif by_wish and wanted is None:
+            note = "   (follows from the others)"
+        app.terminal.say(f"{one.before.name}: {one.before.text} -> {shown.text if shown else ''}{note}")
+
+
+for _command in (show, get, set_, diff, apply, reset, backup_):
+    config_command.add_command(_command)

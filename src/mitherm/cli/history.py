@@ -1,0 +1,113 @@
+"""`mitherm history fetch|clear UNIT`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mitherm.cli.clock import UTC, basis_of
+from mitherm.cli.config import on_unit
+from mitherm.cli.context import SCHEMA, App
+from mitherm.cli.options import Group, command, unit_argument
+from mitherm.errors import FileMissing, UsageProblem
+from mitherm.ops import history
+from mitherm.publish.history import merge, to_csv
+from mitherm.store.atomic import write_durably
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.group("history", cls=Group)
+def history_command() -> None:
+    """The records that a unit stored: means of half an hour on pvvx firmware, extremes of an hour on stock."""
+
+
+@command(
+    "fetch",
+    examples="""
+    mitherm history fetch A4:C1:38:00:00:01 -o cellar.csv
+    mitherm history fetch Cellar --format json
+    mitherm history fetch Cellar --sqlite history.db         (again and again: only new records are added)
+    """,
+)
+@unit_argument()
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True, help="Of FILE.")
+@click.option("-o", "--output", metavar="FILE", type=_PATH, help="Write FILE instead of stdout.")
+@click.option("--sqlite", "database", metavar="FILE", type=_PATH, help="Add them to a database.")
+@UTC
+@click.pass_obj
+def fetch(app: App, unit: str, form: str, output: Path | None, database: Path | None, utc: bool) -> int:
+    """Fetch all stored records of UNIT, oldest first. A lost link is made again, and fetching goes on where it ended.
+
+    Records from before the clock was set have no date; a warning says so.
+    """
+    for path in (output, database):
+        _check_place(path)
+    found = on_unit(app, unit, lambda bench, address: history.fetch(bench, address, basis_of(utc)))
+    if output is not None:
+        write_durably(output, _text(found, form).encode())
+    added = merge(database, str(found.address), found.family, found.rows) if database is not None else None
+    result = {
+        "address": str(found.address),
+        "family": found.family,
+        "count": len(found.rows),
+        "undated": found.undated,
+        "gaps": found.gaps,
+        "missing": found.missing,
+        "links": found.links,
+        "file": str(output) if output is not None else None,
+        "sqlite": str(database) if database is not None else None,
+        "added": added,
+        "records": list(found.rows) if output is None and database is None else None,
+        "changed": output is not None or bool(added),
+    }
+
+    def render(result: Any) -> None:
+        if output is None and database is None:
+            sys.stdout.write(_text(found, form))
+            return
+        if output is not None:
+            app.terminal.say(f"{len(found.rows)} records are in {output}.")
+        if database is not None:
+            app.terminal.say(f"{len(found.rows)} records fetched, {added} of them new in {database}.")
+
+    return app.finish(result, render)
+
+
+def _check_place(path: Path | None) -> None:
+    """Before minutes of fetching."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise UsageProblem(f"{path} is a directory", hint="name a file")
+    if not path.parent.is_dir():
+        raise FileMissing(f"there is no directory {path.parent}")
+
+
+def _text(found: history.History, form: str) -> str:
+    if form == "csv":
+        return to_csv(found.family, found.rows)
+    document = {"schema": SCHEMA, "address": str(found.address), "family": found.family, "records": found.rows}
+    return json.dumps(document, indent=1) + "\n"
+
+
+@command("clear", examples="mitherm history clear A4:C1:38:00:00:01")
+@unit_argument()
+@click.pass_obj
+def clear(app: App, unit: str) -> int:
+    """Erase the stored records of UNIT. Refused on pvvx up to 3.7, where that destroys the hardware string too."""
+    outcome = on_unit(app, unit, history.clear)
+    text = {
+        "verified": "The stored records are gone.",
+        "dry-run": "Dry run: the stored records would be erased; nothing was.",
+    }.get(outcome, "Nothing to do: the unit has no stored records.")
+    result = {"outcome": outcome, "changed": outcome == "verified"}
+    return app.finish(result, lambda result: app.terminal.say(text))
+
+
+for _command in (fetch, clear):
+    history_command.add_command(_command)
