@@ -7,10 +7,11 @@ import pytest
 from mitherm.errors import GuardRefused, KeysMissing, NotVerified, UsageProblem
 from mitherm.image.boot_rules import recognise
 from mitherm.ops.flash import bring
+from mitherm.protocol.events import Notice
 from mitherm.virtual.boot import bank_bytes, running_bank
 from mitherm.virtual.faults import Fault
 from mitherm.virtual.world import World
-from rig import UNIT, Rig
+from rig import UNIT, Rig, wall
 
 EVERYTHING = (
     "pvvx-5.8",
@@ -195,3 +196,12 @@ def test_few_connections(tmp_path: Path) -> None:
     assert rig.links == 5
     rig.run(lambda bench: bring(bench, str(UNIT), "pvvx"))
     assert rig.links == 6
+
+
+def test_an_update_by_the_vendor_is_noticed(tmp_path: Path) -> None:
+    """H8: another stock version than last time is worth a warning."""
+    rig = rig_with(tmp_path, "stock-1.0.0_0130,bound=mi-home")
+    rig.stores.inventory.note(UNIT, now=wall(), family="stock", version="1.0.0_0109")
+    rig.run(lambda bench: bring(bench, str(UNIT), "pvvx"))
+    warnings = [event.text for event in rig.events if isinstance(event, Notice) and event.level == "warning"]
+    assert any("1.0.0_0109 ran here before" in text for text in warnings)

@@ -10,8 +10,9 @@ from mitherm.ops.bench import Bench
 from mitherm.ops.images import Chosen, Wish, sendable
 from mitherm.ops.info import brief
 from mitherm.ops.library import Shelf
-from mitherm.ops.plan import Assets, Plan, make_plan, parse_goal, plan_image
+from mitherm.ops.plan import make_plan, parse_goal, plan_image
 from mitherm.ops.pursue import Pursuit, pursue
+from mitherm.ops.steps import Assets, Plan
 from mitherm.ops.target import resolve
 from mitherm.ops.transfer import PaceChoice
 

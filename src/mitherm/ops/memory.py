@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from mitherm.model.address import Address
-from mitherm.ops.plan import Build
 from mitherm.ops.signatures import SIGNED_STOCK
+from mitherm.ops.steps import Build
 from mitherm.store.journal import Journal
 
 VERIFIED: Final = "verified: "

@@ -7,9 +7,8 @@ is which build of 2.1.1_0159 a unit seems to run (`ops/memory.py`), because no u
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeAlias
+from dataclasses import replace
+from typing import Final
 
 from mitherm.device.observation import NEW_BOARD, Observation
 from mitherm.errors import ImageMissing, KeysMissing, NotSupported, UsageProblem
@@ -18,6 +17,7 @@ from mitherm.model.models import same_version
 from mitherm.ops.capacity import area_for, needs_extended, offers_extended
 from mitherm.ops.images import Chosen, Wish
 from mitherm.ops.signatures import SIGNED_STOCK, needs_account, needs_signature
+from mitherm.ops.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
 
 GOALS: Final = ("pvvx", "atc1441", "stock", "mi-home-ready")
 """What `bring` can reach; families may be followed by a version: pvvx-5.8, stock-2.1.1_0159."""
@@ -30,102 +30,14 @@ GENERATION_2: Final = (
     "stock 2.1.1_0159 accepts no keys made here: add the unit in Mi Home, fetch token and bind key from your account, "
     "and put them into the vault"
 )
-GENERATION_2_HINT: Final = "`mitherm keys fetch` (from your account) or `mitherm keys import FILE`, then repeat this command"
+GENERATION_2_HINT: Final = (
+    "`mitherm keys fetch` (from your account) or `mitherm keys import FILE`, then repeat this command"
+)
 _START: Final = ("stock", "pvvx", "atc1441")
 _NO_ROAD: Final = {
     "zbdevice": "Zigbee firmware is changed by its coordinator, with the container of the firmware you want",
     "phy62x2": "a PHY62x2 chip: no Telink image fits it",
 }
-
-Build: TypeAlias = Literal["c", "other"]
-
-
-@dataclass(frozen=True, slots=True)
-class Activate:
-    """Register the unit (generation 1): it gets new keys, which are in the vault before it commits them."""
-
-    reason: str
-    name: str = "activate"
-
-
-@dataclass(frozen=True, slots=True)
-class SaveRecords:
-    """Copy the Mi records of a pvvx unit into the vault and read them back from disk."""
-
-    reason: str
-    name: str = "save-keys"
-
-
-@dataclass(frozen=True, slots=True)
-class EraseRecords:
-    """Erase DID and keys on a pvvx unit (command 17)."""
-
-    reason: str
-    name: str = "erase-mi-records"
-
-
-@dataclass(frozen=True, slots=True)
-class Flash:
-    """Transfer an image and verify that the unit runs it. `area_kib`: to an area that is cleared first (command 73)."""
-
-    image: Chosen
-    reason: str
-    login: bool = False
-    area_kib: int | None = None
-
-    @property
-    def name(self) -> str:
-        """flash pvvx 5.8"""
-        return f"flash {self.image.label}"
-
-    def lines(self) -> list[dict[str, str]]:
-        """The step with what belongs to it."""
-        lines = [{"step": self.name, "reason": self.reason}]
-        if self.area_kib is not None:
-            clear = f"{self.area_kib} KiB above the banks: all stored measurements go, and Mi data may go with them"
-            lines.insert(0, {"step": "clear-area", "reason": clear})
-        if self.login:
-            lines.insert(0, {"step": "login", "reason": "stock firmware takes an update only from a logged-in central"})
-        return [*lines, {"step": "verify", "reason": f"see it advertise again and run {self.image.label}"}]
-
-
-Step: TypeAlias = Activate | SaveRecords | EraseRecords | Flash
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be done, in order; `notes` are for people."""
-
-    goal: str
-    steps: tuple[Step, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def lines(self) -> list[dict[str, str]]:
-        """The plan as scripts and people read it: one entry per visible step, verification included."""
-        lines: list[dict[str, str]] = []
-        for step in self.steps:
-            lines += step.lines() if isinstance(step, Flash) else [{"step": step.name, "reason": step.reason}]
-        return lines
-
-
-@dataclass(frozen=True, slots=True)
-class Assets:
-    """What is at hand besides the unit."""
-
-    has_token: bool = False
-    records_saved: bool = False
-    """Whether the vault holds the records that the unit shows now."""
-    may_replace_keys: bool = False
-    """H9 was waived: a bound unit may be registered anew."""
-    build: Build | None = None
-    """Build of 2.1.1_0159 by what happened before: c took its image, another one did not."""
-    known_board: str | None = None
-    """Board revision that the unit told at an earlier time."""
-    find_image: Callable[[Wish], Chosen] = field(default=lambda wish: _no_image(wish))
-
-
-def _no_image(wish: Wish) -> Chosen:
-    raise NotImplementedError(f"no images at hand for {wish}")
 
 
 def parse_goal(text: str) -> tuple[str, str | None]:

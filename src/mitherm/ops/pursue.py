@@ -16,9 +16,9 @@ from mitherm.ops.guards import RULES, Case, Judgement, enforce
 from mitherm.ops.login import login_with_token
 from mitherm.ops.look import Look, look
 from mitherm.ops.memory import NOT_ACCEPTED, VERIFIED, remembered_build
-from mitherm.ops.plan import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
 from mitherm.ops.records import erase_records, records_saved, save_records
 from mitherm.ops.signatures import needs_signature
+from mitherm.ops.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
 from mitherm.ops.target import find
 from mitherm.ops.transfer import Job, PaceChoice, transfer
 from mitherm.protocol.events import Notice, StepStarted
@@ -111,6 +111,7 @@ class _Road:
         """Everything from the first look on."""
         found = await look(self.bench, self.address, weigh=True)
         seen = found.seen
+        self._notice_update(seen)
         plan = await self._first_plan(seen)
         pursuit = Pursuit(plan, seen, seen)
         self._show(plan)
@@ -123,6 +124,16 @@ class _Road:
             pursuit.after = await self._work(found, plan)
             pursuit.outcome = "verified"
         return pursuit
+
+    def _notice_update(self, seen: Observation) -> None:
+        """Hazard H8: the vendor's app changes stock firmware unasked."""
+        known = self.known
+        if known is None or (known.family, seen.family) != ("stock", "stock") or known.version in (None, seen.version):
+            return
+        self.bench.warn(
+            f"stock {known.version} ran here before, now it is {seen.version}",
+            "decline firmware updates in the Mi Home app",
+        )
 
     # --- planning -----------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ from mitherm.model.address import Address
 from mitherm.model.gatt import GattTable
 from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.images import Chosen, Wish
-from mitherm.ops.plan import Assets, Plan, make_plan
+from mitherm.ops.plan import make_plan
+from mitherm.ops.steps import Assets, Plan
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.pvvx_keys import MacRecord, MiRecords
 

@@ -25,8 +25,8 @@ from mitherm.ops.bench import Bench
 from mitherm.ops.images import Chosen
 from mitherm.ops.login import logged_in
 from mitherm.ops.look import look
-from mitherm.ops.plan import Flash
 from mitherm.ops.signatures import FOUR_STEPS, needs_signature, refused_because
+from mitherm.ops.steps import Flash
 from mitherm.ops.target import find
 from mitherm.protocol.events import Notice, StepDone, StepStarted
 from mitherm.protocol.extended_ota import clear_area
