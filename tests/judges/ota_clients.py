@@ -80,7 +80,7 @@ class _Recorder:
         return None
 
     def _stops(self, kind: str) -> bool:
-        return self._stop == (kind, _count(self.lines, kind))
+        return self._stop is not None and self._stop == (kind, _count(self.lines, kind))
 
     def _line(self, text: str) -> None:
         if self._shown_ms != self._now_ms:
