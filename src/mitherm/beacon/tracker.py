@@ -145,6 +145,7 @@ class Tracker:
         unit.mi = failure.mi or unit.mi
         if failure.error in ("no-key", "key-length", "auth-failed"):
             unit.encrypted_s = now
+            unit.format = unit.format or failure.format
             unit.rekeyed = unit.key is not None
         return Received("error", unit, None, failure.error)
 

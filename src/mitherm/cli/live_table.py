@@ -124,7 +124,7 @@ class LiveTable(Sink):
         for name in ("°C", "%"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("trend", no_wrap=True, min_width=TREND_GLYPHS)
-        for name in ("battery", "signal", "age"):
+        for name in ("battery", "volts", "signal", "age"):
             table.add_column(name, justify="right", no_wrap=True)
         for name in ("sends", "key"):
             table.add_column(name, no_wrap=True)
@@ -146,7 +146,7 @@ class LiveTable(Sink):
             Text("" if report.temperature_c is None else f"{report.temperature_c:.2f}", style="bold cyan"),
             Text("" if report.humidity_pct is None else f"{report.humidity_pct:.2f}", style="cyan"),
             Text(trend, style="blue"),
-            _battery(report),
+            *_battery(report),
             Text(signal),
             age,
             Text(report.format or ""),
@@ -154,11 +154,11 @@ class LiveTable(Sink):
         )
 
 
-def _battery(report: Report) -> Text:
+def _battery(report: Report) -> tuple[Text, Text]:
     from rich.text import Text
 
-    parts = [] if report.battery_pct is None else [f"{report.battery_pct} %"]
-    if report.battery_mv is not None:
-        parts.append(f"{report.battery_mv / 1000:.2f} V")
     low = report.battery_pct is not None and report.battery_pct <= _LOW_BATTERY_PCT
-    return Text("  ".join(parts), style="bold red" if low else "")
+    style = "bold red" if low else ""
+    percent = "" if report.battery_pct is None else f"{report.battery_pct} %"
+    volts = "" if report.battery_mv is None else f"{report.battery_mv / 1000:.2f}"
+    return Text(percent, style=style), Text(volts, style=style)
