@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -27,12 +29,18 @@ WAIT_S = 45.0
 
 def find_mosquitto() -> str | None:
     """The program, from Debian's package; installed if we may."""
-    path = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if path is None and shutil.which("apt-get") and os.geteuid() == 0:
+    if (path := _which()) is not None or shutil.which("apt-get") is None or os.geteuid() != 0:
+        return path
+    with (Path(tempfile.gettempdir()) / "mitherm-install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other test processes want it too
         for command in (["update"], ["install", "-y", "--no-install-recommends", "mosquitto"]):
-            subprocess.run(["apt-get", *command], capture_output=True, check=False, timeout=300)
-        path = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    return path
+            if _which() is None:
+                subprocess.run(["apt-get", *command], capture_output=True, check=False, timeout=300)
+    return _which()
+
+
+def _which() -> str | None:
+    return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 def wait_for(what: str, condition: Callable[[], Any], wait_s: float = WAIT_S) -> Any:

@@ -43,7 +43,12 @@ NETWORK: Final = ("mqtt", "prometheus", "influx")
     """,
 )
 @click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), help="What goes to stdout.")
-@click.option("--mqtt", metavar="URL", help="mqtt[s]://[USER@]HOST[:PORT][/TOPIC], with Home Assistant discovery.")
+@click.option(
+    "--mqtt",
+    metavar="URL",
+    envvar="MITHERM_MQTT",
+    help="mqtt[s]://[USER@]HOST[:PORT][/TOPIC], with Home Assistant discovery.",
+)
 @click.option("--prometheus", metavar="ADDR", help="Serve metrics at HOST:PORT.")
 @click.option("--influx", metavar="URL", help="http://HOST:8086/?db=NAME, ?org=O&bucket=B, or file:PATH.")
 @click.option("--sqlite", metavar="FILE", help="Add readings to an SQLite file.")
