@@ -107,7 +107,10 @@ async def _again(
 
 
 async def _pvvx(bench: Bench, address: Address, basis: Basis) -> History:
-    """Newest first under numbers that shift when the unit stores another one: an overlap is met by comparing records."""
+    """Newest first under numbers that shift when the unit stores another one: an overlap is met by comparing records.
+
+    How many there are is not told, and the last frame may be the one that got lost: asked until nothing new comes.
+    """
     merged: dict[Mean, None] = {}
 
     async def attempt(link: Link) -> bool:
@@ -115,14 +118,16 @@ async def _pvvx(bench: Bench, address: Address, basis: Basis) -> History:
         version = (await run(pvvx_client.read_config(), link)).version
         if version < HISTORY_SINCE:
             raise NotSupported(f"pvvx {version_text(version)} stores no records")
-        start = len(merged) if version >= START_INDEX_SINCE else 0
-        found: dict[int, Mean] = {}
-        try:
-            await run(pvvx_client.read_history(start=start, found=found), link, on_event=bench.tell)
-        finally:
-            whole = _until_gap(found, start + 1)
-            merged = dict.fromkeys([*merged, *whole] if start else [*whole, *merged])
-        return len(whole) == len(found)
+        while True:
+            known, start = len(merged), len(merged) if version >= START_INDEX_SINCE else 0
+            found: dict[int, Mean] = {}
+            try:
+                await run(pvvx_client.read_history(start=start, found=found), link, on_event=bench.tell)
+            finally:
+                whole = _until_gap(found, start + 1)
+                merged = dict.fromkeys([*merged, *whole] if start else [*whole, *merged])
+            if len(merged) == known:
+                return len(whole) == len(found)
 
     links = await _again(bench, address, attempt, lambda: len(merged))
     rows = [_mean(record, basis) for record in reversed(merged)]

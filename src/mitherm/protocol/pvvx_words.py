@@ -58,7 +58,7 @@ def value(field: Field, version: int, raw: int) -> Value:
     known = words(field, version)
     if known == _SWITCH:
         return bool(raw)
-    if raw < len(known):
+    if 0 <= raw < len(known):
         return known[raw]
     number = round((raw + field.bias) * field.scale, 3)
     return int(number) if number == int(number) else number
