@@ -79,7 +79,13 @@ class Broker:
     def start(self) -> None:
         """Returns when connections are taken."""
         self.folder.mkdir(exist_ok=True)
-        lines = [f"listener {self.port} {HOST}", "persistence false", "user root", "log_type none"]
+        lines = [
+            f"listener {self.port} {HOST}",
+            "persistence false",
+            "set_tcp_nodelay true",
+            "user root",
+            "log_type none",
+        ]
         lines.append(f"allow_anonymous {'false' if self.password else 'true'}")
         if self.password:
             (self.folder / "users").write_text(f"mitherm:{self.password}\n")
