@@ -117,13 +117,19 @@ def _stop_of(case: Case) -> tuple[str, int] | None:
     return kind, case["writes" if kind == "w" else "reads"]
 
 
+def _locked(case: Case) -> bool:
+    """Whether nothing was sent, and not because of the file."""
+    alerts = [text.lower() for text in case.get("alerts", ())]
+    return not _listed(case) and all("login" in text or "activation" in text for text in alerts)
+
+
 def _web_stream(case: Case, data: bytes) -> Iterator[Problem]:
     """One run of a page. Whether the unit is stock, and logged in, is no field either."""
     peer = _peers.PEERS[case["reference"]]
     status: str = case["last_status"]
     recorder = _Recorder(stop=_stop_of(case), bad_value=b"\x02" if _peers.READ_ERROR in status else None)
     stock = any(line.startswith("w speed") for line in _listed(case))
-    locked = peer.wants_login and not _listed(case)
+    locked = peer.wants_login and _locked(case)
     refused = _peers.file_refused(data, peer)
     if not locked and not refused:
         recorder.play(_peers.update(data, peer, stock=stock))
