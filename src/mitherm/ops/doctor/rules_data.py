@@ -13,6 +13,7 @@ from mitherm.store.journal import Run
 
 SET_SINCE_S: Final = 1_577_836_800
 """2020: a clock that shows less was never set."""
+_CLOCK: Final = "mitherm clock set {unit}"
 _PROBED: Final = ("hw_ver", "lp_measures", "")
 """What the unit itself sets at boot (custom-firmware.md 5.2)."""
 _PLAIN_FOR_OTHERS: Final = frozenset({"atc1441", "pvvx", "atc1441-enc", "pvvx-enc"})
@@ -127,7 +128,11 @@ def history_holes(seen: Evidence) -> Proof | None:
         "the unit's clock was never set: it counts from 1970" if unset else None,
         "logging is switched off (averaging is 0)" if off else None,
         "clock and logging are in order: the connection broke in the middle" if not (unset or off) else None,
-        command=None if unset or off else "mitherm history fetch {unit}",
+        command=_CLOCK
+        if unset
+        else "mitherm config set {unit} averaging=180"
+        if off
+        else "mitherm history fetch {unit}",
     )
 
 
@@ -204,7 +209,7 @@ HOST_FILES: Final = (
         "F19",
         "The clock is wrong: history shows holes or 1970",
         "Set the clock, read the history again and merge.",
-        "mitherm clock set {unit}",
+        _CLOCK,
         host_clock,
         ("history",),
         about="host",
@@ -266,7 +271,7 @@ DATA_CAUSES: Final = (
         "F19",
         "The clock is wrong: history shows holes or 1970",
         "Set the clock, read the history again and merge.",
-        "mitherm clock set {unit}",
+        _CLOCK,
         history_holes,
         ("history",),
     ),
