@@ -7,13 +7,11 @@ from typing import Final
 from mitherm.device.observation import Observation
 from mitherm.image.inspection import Inspection
 from mitherm.image.known_bad import version_key
+from mitherm.model.models import Stock
 from mitherm.protocol.extended_ota import LIMIT_KIB, area_kib
 from mitherm.protocol.telink_ota import BANK_SIZE
 
 AREA_LIMIT: Final = LIMIT_KIB
-_BIG_BANK: Final = 151552
-"""Stock of MJWSD05MMC and MJWSD06MMC: banks of 148 KiB, the second at 0x40000."""
-_BIG_BANKS: Final = ("MJWSD05MMC", "MJWSD06MMC")
 _EXTENDED_SINCE: Final = (4, 6)
 _EXTENDED_EARLY: Final = frozenset({9, 11, 12, 13})
 """Hardware whose pvvx builds offer it in every version that knows the command."""
@@ -21,10 +19,17 @@ _SMALL_BANK_HARDWARE: Final = frozenset({12, 13, 49})
 _SMALL_BANK: Final = 0x1C000
 
 
+def stock_of(seen: Observation) -> Stock | None:
+    """What is known about the stock firmware that runs; None for custom firmware and unknown models."""
+    if seen.family != "stock" or not seen.identity.boards:
+        return None
+    return seen.identity.boards[0].stock_of(seen.version)
+
+
 def plain_limit(seen: Observation) -> int:
     """Bytes that the plain update may carry, padding and tail included."""
-    if seen.family == "stock" and seen.identity.model in _BIG_BANKS:
-        return _BIG_BANK
+    if (stock := stock_of(seen)) is not None:
+        return stock.bank_size
     if seen.family == "pvvx" and seen.hardware_id in _SMALL_BANK_HARDWARE:
         return _SMALL_BANK
     return BANK_SIZE

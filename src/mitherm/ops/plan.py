@@ -14,7 +14,7 @@ from mitherm.device.observation import NEW_BOARD, Observation
 from mitherm.errors import ImageMissing, KeysMissing, NotSupported, UsageProblem
 from mitherm.image.recognise import Kind
 from mitherm.model.models import same_version
-from mitherm.ops.capacity import area_for, needs_extended, offers_extended
+from mitherm.ops.capacity import area_for, needs_extended, offers_extended, stock_of
 from mitherm.ops.images import Chosen, Wish
 from mitherm.ops.signatures import SIGNED_STOCK, needs_account, needs_signature
 from mitherm.ops.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
@@ -156,6 +156,11 @@ def _enter(seen: Observation, assets: Assets, wish: Wish, reason: str, *, as_it_
         if needs_extended(image.inspection, seen) and offers_extended(seen):
             return (*_save(seen, assets), _extended(image, reason, seen))
         return (*_save(seen, assets), Flash(image, reason))
+    stock = stock_of(seen)
+    if stock is not None and not stock.supports_ota:
+        raise NotSupported(f"no road over the air from {seen.label} of this model; use the wire")
+    if stock is not None and not stock.needs_login(seen.registered):
+        return (Flash(assets.find_image(wish), reason),)
     access = _access(seen, assets)
     if not needs_signature(seen):
         return (*access, Flash(assets.find_image(wish), reason, login=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mitherm.image.inspection import Inspection
-from mitherm.image.products import LYWSD03MMC
+from mitherm.model.models import LYWSD03MMC, Model, image_fits, same_model
 from mitherm.ops.capacity import AREA_LIMIT, offers_extended, plain_limit
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
 from mitherm.protocol.extended_ota import area_kib
@@ -56,13 +56,26 @@ def right_family(case: Case) -> Verdict:
         return cannot_verify("the model of the unit could not be read")
     if found.model is None:
         return cannot_verify(f"the file does not say which model it is for; the unit is a {model}")
-    if found.model != model:
+    if not same_model(found.model, model):
         return refuse(f"the image is for {found.model}, the unit is a {model}{_consequence(found, model)}")
     if case.seen.product_model not in (None, model):
         return cannot_verify(f"the unit calls itself {model}, but advertises as {case.seen.product_model}")
     if not found.startup_ok:
         return cannot_verify("the start-up code is not that of a thermometer image")
+    if found.device_id is not None and (other := _other_board(found.device_id, case.seen.identity.boards)) is not None:
+        return other
     return ok(f"image and unit are both {model}", *_identifiers(case, found))
+
+
+def _other_board(device_id: int, boards: tuple[Model, ...]) -> Verdict | None:
+    """A pvvx build is for one board, and two boards may share a model name (MHO-C401 of 2020 and 2022)."""
+    fits = image_fits(device_id, boards)
+    labels = " or ".join(model.label for model in boards)
+    if not boards or fits:
+        return None
+    if fits is None:
+        return cannot_verify(f"the image is for one of {labels}, and nothing tells which board this is")
+    return refuse(f"the image is for another board than {labels}")
 
 
 def _consequence(found: Inspection, model: str) -> str:
