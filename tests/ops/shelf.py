@@ -36,12 +36,17 @@ def zigbee(manufacturer: int = 0x1141, size: int = 0x20404) -> bytes:
 
 def forged(kind: str = "pvvx-5.8") -> bytes:
     """An image with the tail of the sign file."""
-    return SignFile.from_bytes(package("sign-2.1.1_0159")).apply(package(kind))
+    return SignFile.from_bytes(package("sign-2.1.1_0159")).apply(small(kind))
 
 
-def small(kind: str, size: int = 0x1004) -> bytes:
-    """A synthetic image of a KIND that is complete and short: it boots like the long one."""
-    return finished(bytearray(package(kind)[: size - 4]))
+def small(kind: str, model: str = "LYWSD03MMC", size: int = 0x1004) -> bytes:
+    """A synthetic image of a KIND that is complete and short: it boots like the long one.
+
+    2.1.1_0159 stays long: its length tells the builds apart.
+    """
+    if kind.startswith("stock-2"):
+        return package(kind, model)
+    return finished(bytearray(package(kind, model)[: size - 4]))
 
 
 def tail_changed(at: int, byte: int, kind: str = "stock-2.1.1_0159") -> bytes:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import shelf
 
 from mitherm.errors import GuardRefused, KeysMissing, NotVerified, UsageProblem
 from mitherm.image.boot_rules import recognise
@@ -29,7 +30,8 @@ NO_SERIAL = Fault("lose", "read:2a25", 0)
 def rig_with(path: Path, spec: str, *images: str) -> Rig:
     """A unit and a library; the vault has the keys the unit was made with."""
     rig = Rig(path, spec)
-    rig.shelve(*(images or EVERYTHING))
+    for kind in images or EVERYTHING:
+        rig.stores.library.add(shelf.small(kind), name=kind, kind=kind, now=wall())
     rig.hand_over_keys()
     return rig
 

@@ -35,8 +35,8 @@ class Hazard:
 
 
 def kind(name: str, model: str = "LYWSD03MMC") -> Image:
-    """A synthetic file."""
-    return lambda: package(name, model)
+    """A short synthetic file."""
+    return lambda: shelf.small(name, model)
 
 
 def garbled_board(unit: Unit) -> None:
