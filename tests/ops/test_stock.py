@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from rig import UNIT, Rig
 
 from mitherm.errors import GuardRefused, KeysMissing, MiHomeRefused
 from mitherm.ops.activate import activate
 from mitherm.ops.login import login_with_vault
+from rig import UNIT, Rig
 
 
 @pytest.mark.parametrize("version", ["1.0.0_0109", "1.0.0_0130"])
@@ -64,7 +64,9 @@ def test_mi_home_refuses_what_a_flasher_bound(tmp_path: Path) -> None:
     assert refusal.value.mi_home_code == -29
 
 
-@pytest.mark.parametrize("spec", ["stock-1.0.0_0109", "stock-1.0.0_0130", "stock-2.1.1_0159", "stock-1.0.0_0130,bound=mi-home"])
+@pytest.mark.parametrize(
+    "spec", ["stock-1.0.0_0109", "stock-1.0.0_0130", "stock-2.1.1_0159", "stock-1.0.0_0130,bound=mi-home"]
+)
 def test_mi_home_adds_new_units_and_its_own(tmp_path: Path, spec: str) -> None:
     """Code 0, and the unit holds a key record afterwards."""
     rig = Rig(tmp_path, spec)

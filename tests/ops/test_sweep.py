@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from rig import UNIT, Rig
 
 from mitherm.errors import MithermError
 from mitherm.ops.activate import activate
 from mitherm.virtual.faults import Fault
+from rig import UNIT, Rig
 
 MESSAGES = ("write:*", "notify:*", "read:*", "connect")
 CUTS = ("disconnect", "reset", "power_cut")

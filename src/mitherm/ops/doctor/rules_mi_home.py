@@ -236,7 +236,9 @@ def _erased_by_us(seen: Evidence) -> bool:
     )
 
 
-def _row(number: int, judge: Judge, title: str, remedy: str, command: str | None, *symptoms: str, also: str = "") -> Cause:
+def _row(
+    number: int, judge: Judge, title: str, remedy: str, command: str | None, *symptoms: str, also: str = ""
+) -> Cause:
     return Cause(f"{ROW}{number}", title, remedy, command, judge, symptoms, (also,) if also else ())
 
 
