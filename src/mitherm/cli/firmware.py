@@ -12,8 +12,8 @@ from mitherm.cli.bench import present, stores
 from mitherm.cli.context import App
 from mitherm.cli.options import Group, command
 from mitherm.errors import FileMissing, UsageProblem
-from mitherm.image.products import LYWSD03MMC
 from mitherm.image.synth import EXAMPLES, SIGN_KIND
+from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.firmware import Added, add_files, add_synthetic, catalogue_rows, describe, shelf_row, synthetic, verify
 from mitherm.ops.library import Shelf
 from mitherm.ops.roads import roads

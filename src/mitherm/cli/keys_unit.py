@@ -15,7 +15,7 @@ from mitherm.cli.waivers import waived, waiver_options
 from mitherm.model.address import Address
 from mitherm.ops import key_records
 from mitherm.ops.bench import Bench
-from mitherm.ops.key_test import DURATION_S, KeyTest, check_keys, raise_unless_proven
+from mitherm.ops.key_proof import DURATION_S, KeyTest, check_keys, raise_unless_proven
 from mitherm.ops.target import resolve
 
 _R = TypeVar("_R")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from mitherm.device.identify import Identity
-from mitherm.image.products import PRODUCTS
 from mitherm.model.address import Address
 from mitherm.model.gatt import GattTable
 from mitherm.model.keys import is_invented
+from mitherm.model.models import PRODUCTS
 from mitherm.protocol.pvvx_keys import MiRecords
 
 NEW_BOARD: Final = "B1.6-2025"

@@ -7,12 +7,11 @@ from typing import Final, Literal
 
 from mitherm.errors import BadFile
 from mitherm.image.known_bad import UnitFacts, known_bad
-from mitherm.image.products import LYWSD03MMC
 from mitherm.image.recognise import Family, Identity
 from mitherm.image.recognise import recognise as identify
 from mitherm.image.telink import EXTENDED, STARTUP, TelinkImage
 from mitherm.model import models
-from mitherm.model.models import Display
+from mitherm.model.models import LYWSD03MMC, Display
 
 _SMALLEST: Final = 0x200
 _PVVX_UNDESCRIBED: Final = "5.8"

@@ -8,10 +8,10 @@ from typing import Final, Literal
 from mitherm.errors import BadFile
 from mitherm.image.catalogue import Entry
 from mitherm.image.container import ZigbeeContainer
-from mitherm.image.products import PRODUCTS
 from mitherm.image.recognise import Identity
 from mitherm.image.tail import EXPLOIT, Reason, Tail
 from mitherm.image.telink import BLOCK, FLAG, STARTUP, Header, pad
+from mitherm.model.models import PRODUCTS
 
 Kind = Literal["telink", "zigbee-container", "full-dump", "sign-file", "not-an-image"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from mitherm.image import catalogue
-from mitherm.image.products import LYWSD03MMC, PVVX_DEVICES, pvvx_device
 from mitherm.image.telink import Header, marked
 from mitherm.model import models
+from mitherm.model.models import LYWSD03MMC, PVVX_DEVICES, pvvx_device
 
 Family = Literal["stock", "pvvx", "atc1441", "zigbee", "unknown"]
 

@@ -11,7 +11,6 @@ from typing import Final
 
 from mitherm.errors import UsageProblem
 from mitherm.image import tail
-from mitherm.image.products import LYWSD03MMC, product, pvvx_device
 from mitherm.image.recognise import (
     ATC_TEXT,
     KIND_AT,
@@ -29,6 +28,7 @@ from mitherm.image.recognise import (
 )
 from mitherm.image.sign_file import SignFile
 from mitherm.image.telink import FLAG, MARK, STARTUP, Header, pad, trailer
+from mitherm.model.models import LYWSD03MMC, product, pvvx_device
 from mitherm.primitives import crypto
 
 SIGNED_KIND: Final = "stock-2.1.1_0159"

@@ -15,7 +15,7 @@ from mitherm.cloud.driver import Nobody, perform
 from mitherm.cloud.web import Web
 from mitherm.errors import BadFile, ImageCorrupt, ImageMissing, NetworkUnreachable, NotSupported
 from mitherm.image import catalogue
-from mitherm.image.products import LYWSD03MMC
+from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.firmware import Added, check_fit, keep
 from mitherm.ops.library import chosen
 from mitherm.protocol.events import Event, Notice

@@ -11,8 +11,8 @@ from typing import Final
 from mitherm.errors import BadFile
 from mitherm.image import catalogue
 from mitherm.image.inspection import Inspection
-from mitherm.image.products import LYWSD03MMC
 from mitherm.image.synth import SIGN_KIND, SIGNED_KIND, package
+from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.images import Chosen
 from mitherm.ops.library import chosen, read_file
 from mitherm.store.library import Library, LibraryEntry

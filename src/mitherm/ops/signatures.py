@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mitherm.device.observation import Observation
-from mitherm.image.products import LYWSD03MMC, PRODUCTS
+from mitherm.model.models import LYWSD03MMC, PRODUCTS
 from mitherm.ops.images import Chosen
 
 SIGNED_STOCK: Final = "2.1.1_0159"

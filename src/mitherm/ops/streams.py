@@ -11,8 +11,8 @@ from typing import Any, Final
 from mitherm.beacon.decode import DECODERS
 from mitherm.beacon.keyring import KeyRing, Sender
 from mitherm.beacon.tracker import Received, Tracker, UnitState
-from mitherm.image.products import PRODUCTS
 from mitherm.model.address import Address
+from mitherm.model.models import PRODUCTS
 from mitherm.model.report import Event, KeyState, Report
 from mitherm.model.sighting import Sighting
 from mitherm.ops.health import Pulse

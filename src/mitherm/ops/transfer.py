@@ -231,8 +231,8 @@ def _gone(job: Job) -> NotVerified:
     return _failed(
         f"transferred to the last byte, but {job.address} has not advertised for {REAPPEAR_S:.0f} s: it may be dark",
         f"take the cell out for a minute and put in a fresh one (battery: {cell}), then `mitherm info`. If it stays dark, "
-        f"{job.image.label} does not start on board {job.before.board or 'of unknown revision'}, and only the wire helps: "
-        "mitherm wire flash",
+        f"{job.image.label} does not start on board {job.before.board or 'of unknown revision'}, and only the wire helps "
+        "(a USB-serial adapter on the debug pin)",
         "dark",
     )
 

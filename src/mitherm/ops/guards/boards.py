@@ -6,8 +6,8 @@ from typing import Final
 
 from mitherm.device.observation import BOARDS
 from mitherm.image.known_bad import UnitFacts, known_bad
-from mitherm.image.products import LYWSD03MMC
 from mitherm.image.recognise import Identity
+from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
 
 _RUNNING: Final = ("stock", "pvvx", "atc1441")

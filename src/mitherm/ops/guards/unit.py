@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mitherm.image.inspection import Inspection
-from mitherm.image.products import PRODUCTS
+from mitherm.model.models import PRODUCTS
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
 from mitherm.ops.signatures import FOUR_STEPS, needs_signature, needs_signature_version, refused_because
 
