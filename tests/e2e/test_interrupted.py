@@ -31,13 +31,13 @@ HERE = str(UNIT)
 
 def test_every_phase_of_a_conversation(tmp_path: Path) -> None:
     """Over real time: while identifying, registering, committing keys, transferring, waiting for the restart, verifying."""
-    phases = {
-        1: ("activate", "read 2a24", False),
-        2: ("activate", "write 0010 15", True),
-        3: ("activate", "write 0010 13", True),
-        4: ("flash", "write ota 6400", True),
-        5: ("flash", "write ota 02ff", True),
-        6: ("flash", "wait until", False),
+    phases: dict[int, tuple[str, str, tuple[str, ...]]] = {
+        1: ("activate", "read 2a24", ("-vv",)),
+        2: ("activate", "write 0010 15", ("-vv", "--json")),
+        3: ("activate", "write 0010 13", ("-vv", "--json")),
+        4: ("flash", "transfer: 0 %", ()),
+        5: ("flash", "transfer: 100 %", ()),
+        6: ("flash", "wait until", ()),
     }
     rig = Rig(tmp_path, *["stock-1.0.0_0130"] * 3, *["atc1441"] * 3)
     rig.shelve("pvvx-5.8")
@@ -50,17 +50,17 @@ def test_every_phase_of_a_conversation(tmp_path: Path) -> None:
         person = Person(rig.home, f"hci:{moniker}", MITHERM_ALLOW_SYNTHETIC="1")
 
         def interrupted(number: int) -> Said:
-            _, line, as_json = phases[number]
-            with person.begins(*words(number), "-vv", *(["--json"] if as_json else [])) as running:
+            _, line, options = phases[number]
+            with person.begins(*words(number), *options) as running:
                 running.until(line)
                 return running.interrupted()
 
         ends = dict(zip(phases, several.map(interrupted, phases), strict=True))
 
     for number, said in ends.items():
-        command, _, as_json = phases[number]
+        command, _, options = phases[number]
         assert said.code == 130, (number, said)
-        if as_json:
+        if "--json" in options:
             error_of(said.document(command), "MithermError", "unknown")
         else:
             assert "mitherm info" in said.err
