@@ -258,7 +258,6 @@ def test_a_unit_that_dies_after_100_percent(tmp_path: Path) -> None:
     assert rig.stores.vault.current(UNIT) is not None
 
 
-@pytest.mark.xfail(reason="plan_image never takes an image without a version for done: twelve transfers", strict=False)
 def test_firmware_without_a_version(tmp_path: Path) -> None:
     """atc1441 tells no version: one transfer is enough, and the end is success."""
     rig = Rig(tmp_path, "pvvx-5.8")

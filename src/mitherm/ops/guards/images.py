@@ -62,7 +62,11 @@ def right_family(case: Case) -> Verdict:
         return cannot_verify(f"the unit calls itself {model}, but advertises as {case.seen.product_model}")
     if not found.startup_ok:
         return cannot_verify("the start-up code is not that of a thermometer image")
-    if found.device_id is not None and (other := _other_board(found.device_id, case.seen.identity.boards)) is not None:
+    if (
+        found.family == "pvvx"
+        and found.device_id is not None
+        and (other := _other_board(found.device_id, case.seen.identity.boards)) is not None
+    ):
         return other
     return ok(f"image and unit are both {model}", *_identifiers(case, found))
 
