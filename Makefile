@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+HASS ?= $(HOME)/.cache/mitherm-hass
 
-.PHONY: help demo test lint format docs wheel realstack lock bench sweep matrix clean
+.PHONY: help demo test lint format docs wheel realstack homeassistant lock bench sweep matrix clean
 
 help:            ## This list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
@@ -42,6 +43,10 @@ wheel: $(READY)  ## Build the wheel, install it in a clean environment, use it
 
 realstack: $(READY) ## The commands over genuine BlueZ in a virtual machine; installs qemu and others with apt
 	tools/realstack.sh build/realstack $(BIN)/python -m pytest -v -p no:cacheprovider tests/realstack/test_real_stack.py
+
+homeassistant: $(READY) ## What the real Home Assistant shows of `monitor --mqtt`; puts it and Debian testing into a folder first
+	tools/homeassistant.sh $(HASS)
+	MITHERM_HASS=$(HASS) $(BIN)/python -m pytest -v -p no:cacheprovider tests/homeassistant
 
 bench: $(READY)  ## Every benchmark, as tables
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
