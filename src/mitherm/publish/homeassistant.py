@@ -207,7 +207,7 @@ class HomeAssistantLayout:
         }
 
     def _device(self, unit_id: str, report: Report) -> dict[str, Any]:
-        """Upper case in `connections` merges it with the device of Home Assistant's own Bluetooth integrations."""
+        """Upper case in `connections` relates it to the device of Home Assistant's own Bluetooth integrations."""
         told: dict[str, Any] = {"identifiers": [f"mitherm_{unit_id}"]}
         if report.address is not None:
             told["connections"] = [["bluetooth", str(report.address)]]
