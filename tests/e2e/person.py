@@ -19,6 +19,8 @@ from rig import Rig
 
 MITHERM = (sys.executable, "-m", "mitherm")
 PATIENCE_S = 100
+_LEFT_OUT = ("MITHERM_", "PYTHONDONTWRITEBYTECODE")
+"""Without compiled modules every one of a hundred processes would compile all of them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Person:
     """Somebody with a home folder; `radio` is said with every command that is not told another one."""
 
     def __init__(self, home: Path, radio: str | None = None, **variables: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MITHERM_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_LEFT_OUT)}
         self.environment = kept | {"MITHERM_HOME": str(home), "COLUMNS": "200"} | variables
         if radio is not None:
             self.environment["MITHERM_RADIO"] = radio
