@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import update_wrapper
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -14,7 +13,7 @@ import click
 from mitherm.cli.bench import present
 from mitherm.cli.context import App
 from mitherm.cli.options import Group, command
-from mitherm.errors import FileMissing, MiHomeRefused, SettingsError, UsageProblem
+from mitherm.errors import FileMissing, SettingsError, UsageProblem
 from mitherm.model.address import Address
 
 _T = TypeVar("_T")
@@ -305,7 +304,7 @@ def _keys(app: App, folder: Path, address: str, reveal: bool) -> int:
 
     where = _address(address)
     entry = MiHome.open(folder, os.urandom, present).live(where)
-    created = present() - timedelta(0) if not entry.added else _moment(entry.added)
+    created = _moment(entry.added) if entry.added else present()
     row = key_row(KeyGeneration("account", where, entry.keys, "virtual-mi-home", created, confirmed=created), reveal)
     return app.finish({"keys": [row], "changed": False}, lambda result: render_keys(app, result))
 
@@ -319,5 +318,3 @@ def _moment(text: str) -> Any:
 mi_home.add_command(_keys)
 for _command in (create, list_units, set_values, reset_pad, battery, serve, mi_home):
     virtual_command.add_command(_command)
-
-__all__ = ["MiHomeRefused", "virtual_command"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mitherm.device.observation import Observation
-from mitherm.errors import KeysMismatch, KeysMissing, MiAuthRefused, NotSupported
+from mitherm.errors import KeysMismatch, KeysMissing, LinkError, MiAuthRefused, NotSupported
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration
@@ -102,17 +102,16 @@ async def register_unit(
     async with Link(bench.radio, sighting) as link:
         keys = await run(register(bench.entropy), link, on_event=bench.tell, keeper=keep)
         generation = vault.confirm(kept[-1], bench.wall())
-        if keys.token is not None:
-            await _prove(bench, link, keys)
+        await _prove(bench, link, keys)
     bench.tell(StepDone("activate", f"{address} is activated, DID {keys.did}"))
     return generation
 
 
 async def _prove(bench: Bench, link: Link, keys: MiKeys) -> None:
-    """A login with the new token; that it was stored is known already, so a refusal is worth a warning, no more."""
+    """A login with the new token; that it was stored is known already, so a refusal or a lost link is worth a warning, no more."""
     if keys.token is None:
         return
     try:
         await run(login(keys.token, bench.entropy), link, on_event=bench.tell)
-    except (KeysMismatch, MiAuthRefused) as problem:
+    except (KeysMismatch, MiAuthRefused, LinkError) as problem:
         bench.warn(f"the unit took the new keys but not the login: {problem.message}", problem.hint)
