@@ -42,8 +42,8 @@ from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench, Stores
-from mitherm.ops.monitor import Monitor
-from mitherm.ops.streams import Streams
+from mitherm.ops.gateway.monitor import Monitor
+from mitherm.ops.hearing.streams import Streams
 from mitherm.primitives.secret import Secret
 from mitherm.publish.broker import Broker as BrokerUrl
 from mitherm.publish.homeassistant import HomeAssistantLayout

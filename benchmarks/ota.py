@@ -21,15 +21,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from airtime import Air, AirRun, OtaUnit
 from judges import _peers
 from judges._recipes import image, stream
 from mitherm.errors import LinkLost
 from mitherm.protocol.effects import Procedure
-from mitherm.protocol.ota_client import Pace, send_image
-from mitherm.protocol.ota_receiver import OtaReceiver, Variant
-from mitherm.protocol.telink_ota import BANK_SIZE, block_count
-from mitherm.virtual.airtime import Air, AirRun, OtaUnit
-from mitherm.virtual.nor_flash import NorFlash
+from mitherm.protocol.ota.client import Pace, send_image
+from mitherm.protocol.ota.packets import BANK_SIZE, block_count
+from mitherm.virtual.board.nor_flash import NorFlash
+from mitherm.virtual.reactors.ota_receiver import OtaReceiver, Variant
 
 SIGNED = image("benchmark 0159c", 104_400) + stream("benchmark tail", 1_356)
 CUSTOM = image("benchmark ATC", 64_320)

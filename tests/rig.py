@@ -18,11 +18,11 @@ from mitherm.store.inventory import Inventory
 from mitherm.store.journal import Journal
 from mitherm.store.library import Library
 from mitherm.store.vault import Vault
-from mitherm.virtual.chip import Action
+from mitherm.virtual.board.chip import Action
 from mitherm.virtual.clock import VirtualClockLoop
 from mitherm.virtual.faults import Fault, FaultTable
-from mitherm.virtual.loopback import Loopback
-from mitherm.virtual.mi_home import MiHome
+from mitherm.virtual.loopback.radio import Loopback
+from mitherm.virtual.mi_home.account import MiHome
 from mitherm.virtual.spec import UnitSpec, parse_spec
 from mitherm.virtual.unit import Unit
 from mitherm.virtual.world import World, create_units

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
+from mitherm.device.capacity import needs_extended, offers_extended
 from mitherm.device.observation import NEW_BOARD, Observation
 from mitherm.image.container import ZigbeeContainer
 from mitherm.image.inspect import inspect
 from mitherm.image.sign_file import SignFile
 from mitherm.image.synth import SIGN_KIND, package
 from mitherm.image.telink import trailer
-from mitherm.ops.capacity import needs_extended, offers_extended
+from mitherm.ops.files.images import Chosen, sendable
 from mitherm.ops.guards import RULES, Case, Judgement, Ruling, judge
-from mitherm.ops.images import Chosen, sendable
-from mitherm.ops.roads import Start, starts
+from mitherm.ops.updating.paths import Start, starts
 
 DEVICES = (
     ("LYWSD03MMC", "B1.4", None),

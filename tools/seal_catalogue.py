@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mitherm.ops.catalogue_file import digest, read_table
+from mitherm.ops.files.catalogue_file import digest, read_table
 
 
 def main(path: Path) -> None:

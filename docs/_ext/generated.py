@@ -15,7 +15,7 @@ from mitherm.cli.app import COMMANDS, root
 from mitherm.cli.options import global_options
 from mitherm.cli.schemas import schema, schema_names
 from mitherm.ops.guards import RULES
-from mitherm.ops.roads import Road, roads
+from mitherm.ops.updating.paths import Road, roads
 
 MARK: Final = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 

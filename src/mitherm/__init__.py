@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from mitherm.model.record import KeyGeneration
     from mitherm.model.report import Report
     from mitherm.model.sighting import Sighting
-    from mitherm.ops.activate import activate
     from mitherm.ops.bench import Bench, Stores
-    from mitherm.ops.flash import bring, flash
+    from mitherm.ops.hearing.listen import listen
+    from mitherm.ops.hearing.scan import scan, watch
     from mitherm.ops.info import info
-    from mitherm.ops.listen import listen
-    from mitherm.ops.login import login_with_token, login_with_vault
-    from mitherm.ops.scan import scan, watch
+    from mitherm.ops.keys.activate import activate
+    from mitherm.ops.keys.login import login_with_token, login_with_vault
+    from mitherm.ops.updating.flash import bring, flash
     from mitherm.primitives.secret import Secret
     from mitherm.radio.driver import run
     from mitherm.radio.gatt import Radio
@@ -59,19 +59,19 @@ _HOMES: Final = {
     "Unavailable": "errors",
     "Undecoded": "model.reading",
     "Vault": "store.vault",
-    "activate": "ops.activate",
-    "bring": "ops.flash",
+    "activate": "ops.keys.activate",
+    "bring": "ops.updating.flash",
     "decode": "beacon.decode",
-    "flash": "ops.flash",
+    "flash": "ops.updating.flash",
     "info": "ops.info",
     "inspect_image": "image.inspect:inspect",
-    "listen": "ops.listen",
-    "login_with_token": "ops.login",
-    "login_with_vault": "ops.login",
+    "listen": "ops.hearing.listen",
+    "login_with_token": "ops.keys.login",
+    "login_with_vault": "ops.keys.login",
     "open_bench": "session",
     "run": "radio.driver",
-    "scan": "ops.scan",
-    "watch": "ops.scan",
+    "scan": "ops.hearing.scan",
+    "watch": "ops.hearing.scan",
 }
 """Public name -> module, and the name there where it differs."""
 

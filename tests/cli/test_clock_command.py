@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from units import Units
 
-from mitherm.ops.clock import count, moment
+from mitherm.ops.upkeep.clock import count, moment
 
 PVVX, STOCK, ATC, OLD = (f"A4:C1:38:00:00:0{number}" for number in range(1, 5))
 SUMMER = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -19,7 +19,7 @@ from mitherm.image.catalogue_data import shipped
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.recognise import Identity
 from mitherm.image.synth import package
-from mitherm.ops.catalogue_file import digest, use_file
+from mitherm.ops.files.catalogue_file import digest, use_file
 
 IMAGE = package("pvvx-5.8")
 PLACE = "/pvvx/ATC_MiThermometer/bin/Made_v99.bin"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from units import Units
 
-from mitherm.protocol.pvvx_structs import HistoryRecord
+from mitherm.protocol.pvvx.structs import HistoryRecord
 from mitherm.protocol.stock import HistoryRecord as Hour
 from mitherm.protocol.uuids import CUSTOM_COMMAND, STOCK_RECORDS
 from mitherm.virtual.faults import Fault

@@ -15,8 +15,8 @@ from helpers import assert_document
 from mitherm.cli.app import run
 from mitherm.model.keys import MiKeys, did_record
 from mitherm.primitives.secret import Secret
-from mitherm.virtual.mi_records import DELETED, DID, KEYS, MI_STORE, MiRecordStore
-from mitherm.virtual.nor_flash import NorFlash
+from mitherm.virtual.board.mi_records import DELETED, DID, KEYS, MI_STORE, MiRecordStore
+from mitherm.virtual.board.nor_flash import NorFlash
 
 STOCK, PVVX, BLANK, ATC = (f"A4:C1:38:00:00:0{number}" for number in range(1, 5))
 OLD = MiKeys(Secret(bytes(range(0x10, 0x1C))), Secret(bytes(range(0x20, 0x30))))

@@ -6,7 +6,7 @@ import sys
 from mitherm.model.address import Address
 from mitherm.protocol import uuids
 from mitherm.radio.link import Link
-from mitherm.virtual.air_hci import open_hci_radio
+from mitherm.virtual.air.hci import open_hci_radio
 
 
 async def main(moniker: str, what: str, address: str) -> None:

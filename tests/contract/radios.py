@@ -12,7 +12,7 @@ import pytest
 
 from mitherm.radio.gatt import Radio
 from mitherm.virtual.clock import run_virtual
-from mitherm.virtual.loopback import Loopback
+from mitherm.virtual.loopback.radio import Loopback
 from unit.fakes.tiny_unit import TinyUnit
 
 OpenRadio = Callable[[Sequence[TinyUnit]], AbstractAsyncContextManager[Radio]]
@@ -23,7 +23,7 @@ def _loopback(units: Sequence[TinyUnit]) -> AbstractAsyncContextManager[Radio]:
 
 
 def _air(units: Sequence[TinyUnit]) -> AbstractAsyncContextManager[Radio]:
-    from mitherm.virtual.air import Air
+    from mitherm.virtual.air.radio import Air
 
     return Air(units)  # type: ignore[arg-type]
 

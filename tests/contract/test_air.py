@@ -14,8 +14,8 @@ from mitherm.errors import LinkLost
 from mitherm.model.address import Address
 from mitherm.protocol import uuids
 from mitherm.radio.link import Link
-from mitherm.virtual.air import Air
-from mitherm.virtual.chip import Advertise, Notify, RequestMtu, Terminate, Vanish
+from mitherm.virtual.air.radio import Air
+from mitherm.virtual.board.chip import Advertise, Notify, RequestMtu, Terminate, Vanish
 from unit.fakes.tiny_unit import ECHO, REBOOT, TinyUnit
 
 pytestmark = pytest.mark.air

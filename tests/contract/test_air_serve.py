@@ -12,8 +12,8 @@ from mitherm.errors import RadioUnavailable, Unavailable, UsageProblem
 from mitherm.model.address import Address
 from mitherm.protocol import uuids
 from mitherm.radio.link import Link
-from mitherm.virtual.air_hci import open_hci_radio
-from mitherm.virtual.air_serve import serve
+from mitherm.virtual.air.hci import open_hci_radio
+from mitherm.virtual.air.serve import serve
 from unit.fakes.tiny_unit import TinyUnit
 
 pytestmark = pytest.mark.air

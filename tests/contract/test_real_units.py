@@ -11,14 +11,15 @@ from contract.radios import EVERY_RADIO, OpenRadio, on_virtual_clock
 from mitherm.errors import AttRefused, LinkLost
 from mitherm.image.synth import synth
 from mitherm.model.address import Address
-from mitherm.protocol import mi_client, uuids
-from mitherm.protocol.ota_client import Pace, send_image
+from mitherm.protocol import uuids
+from mitherm.protocol.mi import client as mi_client
+from mitherm.protocol.ota.client import Pace, send_image
 from mitherm.radio.driver import run
 from mitherm.radio.gatt import Radio
 from mitherm.radio.link import Link
-from mitherm.virtual.chip import Chip
+from mitherm.virtual.board.chip import Chip
 from mitherm.virtual.factory import make_unit
-from mitherm.virtual.loopback import Loopback
+from mitherm.virtual.loopback.radio import Loopback
 from mitherm.virtual.spec import UnitSpec
 from mitherm.virtual.unit import Unit
 
@@ -75,7 +76,7 @@ def test_discovery_equals_the_table(radio_of: OpenRadio, firmware: str) -> None:
 @pytest.mark.parametrize("firmware", FIRMWARES)
 def test_both_radios_read_the_same(firmware: str) -> None:
     """Every readable value but the clock, or the code of its refusal, is the same in memory and over the air."""
-    from mitherm.virtual.air import Air
+    from mitherm.virtual.air.radio import Air
 
     @on_virtual_clock
     async def compare() -> None:

@@ -14,17 +14,17 @@ from mitherm.errors import MiAuthRefused, MiHomeRefused, MithermError, NotVerifi
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import UnitBackup
-from mitherm.ops.activate import register_unit
 from mitherm.ops.bench import Bench
+from mitherm.ops.keys.activate import register_unit
 from mitherm.ops.look import look
 from mitherm.ops.target import find
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.effects import Procedure
-from mitherm.protocol.pvvx_client import read_config, reboot_on_disconnect, set_pin, write_config
-from mitherm.protocol.pvvx_config import Config
+from mitherm.protocol.pvvx.client import read_config, reboot_on_disconnect, set_pin, write_config
+from mitherm.protocol.pvvx.config import Config
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
-from mitherm.virtual.mi_home import MiHome
+from mitherm.virtual.mi_home.account import MiHome
 from mitherm.virtual.spec import UnitSpec, spec_from_table
 from rig import Rig, wall
 

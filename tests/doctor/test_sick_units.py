@@ -14,8 +14,8 @@ from mitherm.ops.bench import Bench
 from mitherm.ops.doctor.examine import Examination, examine
 from mitherm.ops.doctor.host import Host
 from mitherm.ops.doctor.symptoms import Told, understand
-from mitherm.virtual.gatt_stock import stock_table
-from mitherm.virtual.loopback_client import LoopbackClient, _services
+from mitherm.virtual.firmware.gatt_stock import stock_table
+from mitherm.virtual.loopback.client import LoopbackClient, _services
 from rig import Rig
 
 CASES = cases()

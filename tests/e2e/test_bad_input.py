@@ -13,8 +13,8 @@ import pytest
 from e2e.person import Person, error_of, person_of
 from mitherm.image.container import ZigbeeContainer
 from mitherm.image.synth import package
-from mitherm.ops.activate import activate
-from mitherm.ops.flash import flash
+from mitherm.ops.keys.activate import activate
+from mitherm.ops.updating.flash import flash
 from mitherm.virtual.faults import Fault
 from rig import UNIT, Rig
 

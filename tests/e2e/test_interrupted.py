@@ -18,8 +18,8 @@ import pytest
 from e2e.person import MITHERM, Person, Running, Said, error_of, person_of, served
 from helpers import assert_fits
 from mitherm.model.address import Address
-from mitherm.ops.activate import activate
-from mitherm.ops.flash import bring, flash
+from mitherm.ops.keys.activate import activate
+from mitherm.ops.updating.flash import bring, flash
 from mitherm.store.lock import FileLock
 from mitherm.virtual.view import describe
 from rig import UNIT, Rig

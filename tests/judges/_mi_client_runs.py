@@ -13,9 +13,9 @@ from typing import Any
 from mitherm.errors import KeysMismatch, KeysMissing, LinkTimeout, MiAuthRefused, MithermError
 from mitherm.model.keys import TOKEN_LENGTH, MiKeys, did_text
 from mitherm.primitives.secret import Secret
-from mitherm.protocol import mi_client
 from mitherm.protocol.effects import Procedure
-from mitherm.protocol.mi_device import COUNTER_RECORD, DID_RECORD, KEY_RECORD
+from mitherm.protocol.mi import client as mi_client
+from mitherm.virtual.reactors.mi_device import COUNTER_RECORD, DID_RECORD, KEY_RECORD
 
 from ._cases import Case, need, unhex
 from ._mi_pump import Pump

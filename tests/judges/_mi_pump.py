@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from mitherm.errors import LinkTimeout
 from mitherm.protocol.effects import Await, Effect, Keep, Notification, Procedure, Subscribe, Write
-from mitherm.protocol.mi_device import MiDevice
 from mitherm.protocol.uuids import MI_CONTROL
+from mitherm.virtual.reactors.mi_device import MiDevice
 
 Lossy = Callable[[str, str, bytes], bool]
 """(w or n, characteristic, frame) -> whether this frame is lost on the air."""

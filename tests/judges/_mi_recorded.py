@@ -8,7 +8,7 @@ from itertools import zip_longest
 from mitherm.errors import DecodeError
 from mitherm.model.keys import DID_LENGTH, TOKEN_LENGTH, did_record, did_text
 from mitherm.primitives.crypto import private_key, public_point, shared_secret
-from mitherm.protocol.mi_messages import (
+from mitherm.protocol.mi.messages import (
     DID_PARCEL_LENGTH,
     POINT_LENGTH,
     PROOF_LENGTH,
@@ -16,7 +16,7 @@ from mitherm.protocol.mi_messages import (
     LoginKeys,
     SetupKeys,
 )
-from mitherm.protocol.parcel import PAYLOAD, Announce, Data, Frame, ParcelType, Single, decode
+from mitherm.protocol.mi.parcel import PAYLOAD, Announce, Data, Frame, ParcelType, Single, decode
 
 from ._cases import Case, need, unhex
 from ._mi_replay import entries

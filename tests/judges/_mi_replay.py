@@ -6,9 +6,9 @@ from collections import deque
 
 from mitherm.primitives.crypto import private_key, public_point, shared_secret
 from mitherm.protocol.effects import Notification
-from mitherm.protocol.mi_device import DID_RECORD, KEY_RECORD, MiDevice
-from mitherm.protocol.mi_messages import LoginKeys, SetupKeys
+from mitherm.protocol.mi.messages import LoginKeys, SetupKeys
 from mitherm.protocol.uuids import MI_CONTROL, MI_PARCELS
+from mitherm.virtual.reactors.mi_device import DID_RECORD, KEY_RECORD, MiDevice
 
 from ._cases import Case, Wrong, need, unhex
 from ._mi_pump import Records

@@ -9,8 +9,8 @@ from typing import Final
 
 from mitherm.primitives.checksums import crc32_raw
 from mitherm.protocol.effects import Await, Notification, Pause, Procedure, Read, Write
-from mitherm.protocol.extended_ota import AREA, COMMAND, Request, Status, area_kib
-from mitherm.protocol.telink_ota import BANK_SIZE, BLOCK_SIZE, End, Start, Version, block_count, blocks
+from mitherm.protocol.ota.extended import AREA, COMMAND, Request, Status, area_kib
+from mitherm.protocol.ota.packets import BANK_SIZE, BLOCK_SIZE, End, Start, Version, block_count, blocks
 from mitherm.protocol.uuids import CUSTOM_COMMAND, CUSTOM_SERVICE, OTA, STOCK_INTERVAL, STOCK_SERVICE
 
 DONE: Final = "Update done"

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from mitherm.model.keys import did_record, did_text
 from mitherm.primitives.crypto import private_key, public_point, shared_secret
-from mitherm.protocol.mi_messages import LoginKeys, SetupKeys, open_did
-from mitherm.protocol.parcel import (
+from mitherm.protocol.mi.messages import LoginKeys, SetupKeys, open_did
+from mitherm.protocol.mi.parcel import (
     Ack,
     Acknowledge,
     Announce,

@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from airtime import Air, AirRun
 from judges import _peers
 from judges._cases import Case, Problem, Verdicts, Wrong, each, number, verdict
 from judges._cases import differs as _differs
 from judges._cases import first as _first
 from judges._recipes import changed_image
-from mitherm.protocol.extended_ota import ExtendedOta, ForceLatency, Message
-from mitherm.protocol.ota_interval import IntervalWish, ParameterRequest, answer
-from mitherm.protocol.ota_receiver import OtaEvent, OtaReceiver, OtaStarted, Variant
-from mitherm.protocol.telink_ota import BANK_SIZE, BLOCK_SIZE, Start, blocks
-from mitherm.virtual.airtime import Air, AirRun
-from mitherm.virtual.nor_flash import FlashOperation, NorFlash
+from mitherm.protocol.ota.extended import Message
+from mitherm.protocol.ota.interval import IntervalWish, ParameterRequest, answer
+from mitherm.protocol.ota.packets import BANK_SIZE, BLOCK_SIZE, Start, blocks
+from mitherm.virtual.board.nor_flash import FlashOperation, NorFlash
+from mitherm.virtual.reactors.extended_ota import ExtendedOta, ForceLatency
+from mitherm.virtual.reactors.ota_receiver import OtaEvent, OtaReceiver, OtaStarted, Variant
 
 LIMIT_S = {Variant.T: 16.0, Variant.X1: 5.0, Variant.X2: 5.0}
 

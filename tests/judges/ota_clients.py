@@ -13,8 +13,8 @@ from judges._cases import first as _first
 from judges._recipes import named_file
 from mitherm.errors import AttRefused, DecodeError
 from mitherm.protocol.effects import Await, Effect, Notification, Pause, Procedure, Read, Write
-from mitherm.protocol.extended_ota import Message, Request
-from mitherm.protocol.telink_ota import Block, UncheckedEnd, block_count, parse
+from mitherm.protocol.ota.extended import Message, Request
+from mitherm.protocol.ota.packets import Block, UncheckedEnd, block_count, parse
 from mitherm.protocol.uuids import CUSTOM_COMMAND, OTA, STOCK_INTERVAL
 
 CHARACTERISTICS = {OTA: "ota", STOCK_INTERVAL: "speed", CUSTOM_COMMAND: "settings"}

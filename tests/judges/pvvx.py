@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mitherm.errors import MithermError
-from mitherm.protocol import pvvx_structs as structs
-from mitherm.protocol.pvvx_config import Layout, layout_for, parse_version
+from mitherm.protocol.pvvx import structs
+from mitherm.protocol.pvvx.config import Layout, layout_for, parse_version
 from mitherm.protocol.uuids import CUSTOM_COMMAND
-from mitherm.virtual.chip import Cell, Chip, Climate, Notify, RequestMtu
+from mitherm.virtual.board.chip import Cell, Chip, Climate, Notify, RequestMtu
+from mitherm.virtual.board.nor_flash import FlashOperation, NorFlash
 from mitherm.virtual.firmware.base import BootImage
 from mitherm.virtual.firmware.pvvx import PvvxFirmware
 from mitherm.virtual.firmware.pvvx_state import Options
-from mitherm.virtual.nor_flash import FlashOperation, NorFlash
-from mitherm.virtual.settings_store import SECTORS, V2_SINCE, SettingsStore, settings_store
+from mitherm.virtual.firmware.settings_store import SECTORS, V2_SINCE, SettingsStore, settings_store
 
 Case = dict[str, Any]
 Result = tuple[str, str | None]

@@ -13,16 +13,16 @@ from mitherm.model.gatt import Characteristic, GattTable, Service
 from mitherm.model.keys import did_text
 from mitherm.protocol import uuids
 from mitherm.protocol.uuids import short
-from mitherm.virtual.chip import Chip
+from mitherm.virtual.board.chip import Chip
+from mitherm.virtual.board.mi_records import MI_STORE
+from mitherm.virtual.board.nor_flash import FlashOperation, NorFlash
 from mitherm.virtual.firmware.atc1441 import Atc1441Firmware, Measured, notified_values, tenths_fahrenheit
 from mitherm.virtual.firmware.atc1441_settings import ADVERTISE_FAHRENHEIT, MI_LIKE, SETTINGS, is_comfortable
 from mitherm.virtual.firmware.base import BootImage
-from mitherm.virtual.gatt_stock import stock_table
-from mitherm.virtual.gatt_tables import atc1441_table, pvvx_table
-from mitherm.virtual.mi_home_rules import MI_HOME_REFUSED, CloudEntry, decide, has_mi_service
-from mitherm.virtual.mi_records import MI_STORE
-from mitherm.virtual.nor_flash import FlashOperation, NorFlash
-from mitherm.virtual.stock_records import StockRecords
+from mitherm.virtual.firmware.gatt_stock import stock_table
+from mitherm.virtual.firmware.gatt_tables import atc1441_table, pvvx_table
+from mitherm.virtual.firmware.stock_records import StockRecords
+from mitherm.virtual.mi_home.rules import MI_HOME_REFUSED, CloudEntry, decide, has_mi_service
 from run_vectors import Judge
 
 Case = dict[str, Any]

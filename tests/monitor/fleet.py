@@ -9,7 +9,7 @@ from typing import Final
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.primitives.secret import Secret
-from mitherm.protocol.pvvx_config import Config
+from mitherm.protocol.pvvx.config import Config
 from mitherm.protocol.uuids import CUSTOM_COMMAND
 from mitherm.virtual.unit import Unit
 from rig import Rig

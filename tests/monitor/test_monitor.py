@@ -18,12 +18,12 @@ from mitherm.cli.app import run
 from mitherm.errors import BrokerUnreachable, RadioUnavailable, SettingsError, UsageProblem
 from mitherm.model.report import Report
 from mitherm.ops.bench import Bench
+from mitherm.ops.gateway.config import MonitorConfig
+from mitherm.ops.gateway.install import Installer, latest_version
+from mitherm.ops.gateway.monitor import Monitor
+from mitherm.ops.gateway.service import Notifier
+from mitherm.ops.hearing.streams import Streams
 from mitherm.ops.info import info
-from mitherm.ops.install import Installer, latest_version
-from mitherm.ops.monitor import Monitor
-from mitherm.ops.monitor_config import MonitorConfig
-from mitherm.ops.service import Notifier
-from mitherm.ops.streams import Streams
 from mitherm.publish.homeassistant import HomeAssistantLayout
 from mitherm.publish.sink import Feed, Sink
 from monitor import fleet

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from mitherm.ops.monitor_config import MonitorConfig, MqttConfig
+from mitherm.ops.gateway.config import MonitorConfig, MqttConfig
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
 

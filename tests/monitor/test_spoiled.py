@@ -15,7 +15,7 @@ from mitherm.beacon.decode import DECODERS
 from mitherm.beacon.keys import BeaconKey
 from mitherm.model.address import Address
 from mitherm.model.report import Report
-from mitherm.ops.streams import Streams
+from mitherm.ops.hearing.streams import Streams
 from mitherm.primitives.secret import Secret
 from monitor.reports import A, B, moment, ring, sighting
 

@@ -9,7 +9,7 @@ from mitherm.beacon.custom_encode import Measured, pvvx_custom, pvvx_custom_encr
 from mitherm.beacon.keys import BeaconKey
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_object
 from mitherm.beacon.tracker import SILENCE_S as FAULT_S
-from mitherm.ops.streams import MOST_UNITS, SILENCE_S, VALUE_LIFE_S, Streams
+from mitherm.ops.hearing.streams import MOST_UNITS, SILENCE_S, VALUE_LIFE_S, Streams
 from mitherm.primitives.secret import Secret
 from mitherm.store.inventory import KnownUnit
 from monitor.reports import A, B, moment, ring, sighting

@@ -7,7 +7,7 @@ import shelf
 
 from mitherm.errors import GuardRefused, KeysMissing, NotVerified, UsageProblem
 from mitherm.image.boot_rules import recognise
-from mitherm.ops.flash import bring
+from mitherm.ops.updating.flash import bring
 from mitherm.protocol.events import Notice
 from mitherm.virtual.boot import bank_bytes, running_bank
 from mitherm.virtual.faults import Fault

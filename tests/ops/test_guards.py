@@ -9,9 +9,9 @@ import shelf
 
 from mitherm.errors import GuardRefused, ImageCorrupt, NotVerified, UsageProblem
 from mitherm.image.synth import package
-from mitherm.ops.flash import flash
 from mitherm.ops.guards import RULES
-from mitherm.ops.records import erase_records
+from mitherm.ops.keys.records import erase_records
+from mitherm.ops.updating.flash import flash
 from mitherm.virtual.unit import Unit
 from rig import UNIT, Rig
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mitherm.ops.roads import GOALS, Road, roads, starts
+from mitherm.ops.updating.paths import GOALS, Road, roads, starts
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

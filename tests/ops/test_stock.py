@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mitherm.errors import GuardRefused, KeysMissing, MiHomeRefused
-from mitherm.ops.activate import activate
-from mitherm.ops.login import login_with_vault
+from mitherm.ops.keys.activate import activate
+from mitherm.ops.keys.login import login_with_vault
 from rig import UNIT, Rig
 
 

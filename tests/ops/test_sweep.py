@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mitherm.errors import MithermError
-from mitherm.ops.activate import activate
+from mitherm.ops.keys.activate import activate
 from mitherm.virtual.faults import Fault
 from rig import UNIT, Rig
 

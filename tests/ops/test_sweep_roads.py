@@ -16,12 +16,12 @@ import shelf
 from mitherm.errors import MithermError
 from mitherm.image.boot_rules import recognise
 from mitherm.model.keys import did_text
-from mitherm.ops.flash import bring, flash
-from mitherm.ops.pursue import Pursuit
+from mitherm.ops.updating.execute import Pursuit
+from mitherm.ops.updating.flash import bring, flash
 from mitherm.protocol.uuids import OTA
+from mitherm.virtual.board.mi_records import MiRecordStore
 from mitherm.virtual.boot import bank_bytes, running_bank
 from mitherm.virtual.faults import Fault
-from mitherm.virtual.mi_records import MiRecordStore
 from mitherm.virtual.world import World
 from rig import UNIT, Rig, wall
 

@@ -6,7 +6,7 @@ import pytest
 import shelf
 
 from mitherm.errors import NotVerified, TransferFailed
-from mitherm.ops.flash import bring, flash
+from mitherm.ops.updating.flash import bring, flash
 from mitherm.protocol.events import Notice
 from mitherm.protocol.uuids import OTA
 from mitherm.virtual.faults import Fault

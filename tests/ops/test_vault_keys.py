@@ -12,7 +12,7 @@ from mitherm.errors import BadFile, KeyProblem, KeysMissing, SomeFailed, UsagePr
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.ops.bench import Stores
-from mitherm.ops.keys import Imported, check_complete, choose, everything, export, import_files, in_use
+from mitherm.ops.keys.import_export import Imported, check_complete, choose, everything, export, import_files, in_use
 from mitherm.primitives.secret import Secret
 from mitherm.store.inventory import Inventory
 from mitherm.store.journal import Journal

@@ -12,9 +12,9 @@ from helpers import assert_document
 from mitherm.cli.app import run
 from mitherm.image.synth import package
 from mitherm.model import models
-from mitherm.ops.flash import flash
+from mitherm.ops.updating.flash import flash
 from mitherm.protocol import uuids
-from mitherm.virtual.chip import AttError, Chip, Terminate
+from mitherm.virtual.board.chip import AttError, Chip, Terminate
 from mitherm.virtual.factory import make_unit
 from mitherm.virtual.spec import parse_spec, with_address
 from mitherm.virtual.unit import Unit

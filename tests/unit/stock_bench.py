@@ -6,12 +6,12 @@ from random import Random
 
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
-from mitherm.virtual.chip import Action, Advertise, Chip
+from mitherm.virtual.board.chip import Action, Advertise, Chip
+from mitherm.virtual.board.mi_records import MI_SCRATCH, MI_STORE, MiRecordStore
+from mitherm.virtual.board.nor_flash import FlashOperation, NorFlash
 from mitherm.virtual.factory import make_unit
 from mitherm.virtual.firmware.base import BootImage, Firmware
 from mitherm.virtual.firmware.stock import StockFirmware
-from mitherm.virtual.mi_records import MI_SCRATCH, MI_STORE, MiRecordStore
-from mitherm.virtual.nor_flash import FlashOperation, NorFlash
 from mitherm.virtual.spec import parse_spec, with_address
 from mitherm.virtual.unit import Unit
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from stock_bench import ATC_SETTINGS, adverts, erased, flash_with, run, unit
 
 from mitherm.protocol import uuids
-from mitherm.protocol.telink_ota import Start
-from mitherm.virtual.chip import AttError, Chip, Notify, RequestParameters, Terminate
+from mitherm.protocol.ota.packets import Start
+from mitherm.virtual.board.chip import AttError, Chip, Notify, RequestParameters, Terminate
+from mitherm.virtual.board.mi_records import MI_STORE
+from mitherm.virtual.board.nor_flash import NorFlash
 from mitherm.virtual.firmware.atc1441 import Atc1441Firmware, battery_pct, tenths_fahrenheit
 from mitherm.virtual.firmware.atc1441_settings import SETTINGS, is_comfortable
 from mitherm.virtual.firmware.base import BootImage
-from mitherm.virtual.gatt_tables import HUMIDITY, TEMPERATURE_TENTHS
-from mitherm.virtual.mi_records import MI_STORE
-from mitherm.virtual.nor_flash import NorFlash
+from mitherm.virtual.firmware.gatt_tables import HUMIDITY, TEMPERATURE_TENTHS
 
 
 def booted(flash: NorFlash | None = None) -> Atc1441Firmware:

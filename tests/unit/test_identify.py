@@ -5,8 +5,8 @@ from stock_bench import VERSIONS, stock
 
 from mitherm.device.identify import Evidence, cli_family, identify
 from mitherm.protocol import uuids
-from mitherm.virtual.gatt_tables import atc1441_table, pvvx_table
-from mitherm.virtual.mi_home_rules import CloudEntry, decide, has_mi_service
+from mitherm.virtual.firmware.gatt_tables import atc1441_table, pvvx_table
+from mitherm.virtual.mi_home.rules import CloudEntry, decide, has_mi_service
 
 DID = "blt.3.1a2b3c4d5e6f7"
 INVENTED = "blt.3.129vAbCdEfATC"

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from mitherm.errors import LinkTimeout, MiAuthRefused, MithermError, PeerMisbehaved
 from mitherm.primitives.secret import Secret
-from mitherm.protocol import mi_client
 from mitherm.protocol.effects import Await, Notification, Subscribe, Write
-from mitherm.protocol.mi_channel import MiChannel
-from mitherm.protocol.parcel import ParcelType
+from mitherm.protocol.mi import client as mi_client
+from mitherm.protocol.mi.channel import MiChannel
+from mitherm.protocol.mi.parcel import ParcelType
 from mitherm.protocol.uuids import MI_CONTROL, MI_PARCELS
 
 

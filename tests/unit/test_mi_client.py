@@ -8,13 +8,13 @@ from judges._mi_pump import Pump, Records
 from mitherm.errors import KeysMismatch, KeysMissing, LinkTimeout, MiAuthRefused, MithermError
 from mitherm.model.keys import MiKeys, did_record, is_invented
 from mitherm.primitives.secret import Secret
-from mitherm.protocol import mi_client
 from mitherm.protocol.effects import Keep, Notification
-from mitherm.protocol.mi_channel import MiChannel
-from mitherm.protocol.mi_device import MiDevice
-from mitherm.protocol.mi_messages import Opcode
-from mitherm.protocol.parcel import Acknowledge, Announce, Data, decode
+from mitherm.protocol.mi import client as mi_client
+from mitherm.protocol.mi.channel import MiChannel
+from mitherm.protocol.mi.messages import Opcode
+from mitherm.protocol.mi.parcel import Acknowledge, Announce, Data, decode
 from mitherm.protocol.uuids import MI_CONTROL, MI_PARCELS
+from mitherm.virtual.reactors.mi_device import MiDevice
 
 DID = "blt.1.1abcd23efgh56"
 KEY = bytes(range(28))

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from judges._mi_pump import Records
 from mitherm.primitives.crypto import private_key, public_point
-from mitherm.protocol.mi_device import MiDevice
-from mitherm.protocol.parcel import cut
+from mitherm.protocol.mi.parcel import cut
 from mitherm.protocol.uuids import MI_CONTROL, MI_PARCELS
+from mitherm.virtual.reactors.mi_device import MiDevice
 
 DID = b"\0blt.1.1abcd23efgh56"
 KEY = bytes(range(28))

@@ -9,10 +9,10 @@ from judges._mi_pump import Pump, Records
 from mitherm.errors import MiAuthRefused
 from mitherm.model.keys import did_record
 from mitherm.primitives.crypto import ecdsa_sign, make_certificate, private_key, public_point, shared_secret
-from mitherm.protocol.mi_channel import MiChannel
-from mitherm.protocol.mi_device import MiDevice
-from mitherm.protocol.mi_messages import Opcode, SetupKeys, signed_content
-from mitherm.protocol.parcel import ParcelType
+from mitherm.protocol.mi.channel import MiChannel
+from mitherm.protocol.mi.messages import Opcode, SetupKeys, signed_content
+from mitherm.protocol.mi.parcel import ParcelType
+from mitherm.virtual.reactors.mi_device import MiDevice
 
 DID = "blt.1.1abcd23efgh56"
 ROOT = private_key(bytes(31) + b"\1")

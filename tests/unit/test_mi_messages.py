@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mitherm.errors import DecodeError
-from mitherm.protocol.mi_messages import REFUSALS, DeviceInfo, LoginKeys, Opcode, SetupKeys, control_value, open_did
+from mitherm.protocol.mi.messages import REFUSALS, DeviceInfo, LoginKeys, Opcode, SetupKeys, control_value, open_did
 
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.none() | st.binary(min_size=20, max_size=20))

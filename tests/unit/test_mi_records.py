@@ -1,7 +1,7 @@
 """The Mi record chain: append, delete, compaction, pvvx' way of searching."""
 
-from mitherm.virtual.mi_records import COUNTER, DID, KEYS, MI_SCRATCH, MI_STORE, MiRecordStore, pvvx_find
-from mitherm.virtual.nor_flash import SECTOR, NorFlash
+from mitherm.virtual.board.mi_records import COUNTER, DID, KEYS, MI_SCRATCH, MI_STORE, MiRecordStore, pvvx_find
+from mitherm.virtual.board.nor_flash import SECTOR, NorFlash
 
 NAME = b"\0" + b"blt.3.1a2b3c4d5e6f7"
 

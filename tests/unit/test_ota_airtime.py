@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airtime import Air, AirRun
 from judges import _peers
 from mitherm.errors import LinkLost
 from mitherm.protocol.effects import FinishRead, Procedure, Read, Subscribe, Write
 from mitherm.protocol.uuids import OTA
-from mitherm.virtual.airtime import Air, AirRun
 
 
 class Listener:

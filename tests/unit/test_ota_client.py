@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airtime import Air, AirRun, OtaUnit
 from judges import _peers
 from judges._recipes import image
 from mitherm.errors import CharacteristicMissing, ImageTooLarge, KeyProblem, LinkLost, MithermError, TransferFailed
 from mitherm.protocol.effects import AwaitDisconnect, BeginRead, Effect, Pause, Procedure, Report, Write
 from mitherm.protocol.events import Progress
-from mitherm.protocol.ota_client import Pace, send_image
-from mitherm.protocol.ota_receiver import OtaReceiver, Variant
-from mitherm.protocol.telink_ota import BANK_SIZE, FIRST_COMMAND, block_count
+from mitherm.protocol.ota.client import Pace, send_image
+from mitherm.protocol.ota.packets import BANK_SIZE, FIRST_COMMAND, block_count
 from mitherm.protocol.uuids import OTA, STOCK_INTERVAL
-from mitherm.virtual.airtime import Air, AirRun, OtaUnit
-from mitherm.virtual.nor_flash import NorFlash
+from mitherm.virtual.board.nor_flash import NorFlash
+from mitherm.virtual.reactors.ota_receiver import OtaReceiver, Variant
 
 IMAGE = image("client", 16 * 40)
 COUNT = block_count(len(IMAGE))

@@ -9,20 +9,12 @@ from hypothesis import strategies as st
 from judges._recipes import image
 from mitherm.errors import DecodeError, LinkTimeout, NotSupported, PeerMisbehaved, TransferFailed
 from mitherm.protocol.effects import Await, Effect, Notification, Procedure, Write
-from mitherm.protocol.extended_ota import (
-    AREA,
-    ExtendedOta,
-    ForceLatency,
-    Message,
-    Request,
-    Status,
-    area_kib,
-    clear_area,
-)
-from mitherm.protocol.ota_receiver import OtaReceiver, Variant
-from mitherm.protocol.telink_ota import End, Start, blocks
+from mitherm.protocol.ota.extended import AREA, Message, Request, Status, area_kib, clear_area
+from mitherm.protocol.ota.packets import End, Start, blocks
 from mitherm.protocol.uuids import CUSTOM_COMMAND, STOCK_TIME
-from mitherm.virtual.nor_flash import NorFlash
+from mitherm.virtual.board.nor_flash import NorFlash
+from mitherm.virtual.reactors.extended_ota import ExtendedOta, ForceLatency
+from mitherm.virtual.reactors.ota_receiver import OtaReceiver, Variant
 
 words = st.integers(0, 0xFFFFFFFF)
 

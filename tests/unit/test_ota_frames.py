@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitherm.errors import DecodeError
-from mitherm.protocol.ota_interval import IntervalWish, ParameterRequest, answer
-from mitherm.protocol.telink_ota import Block, End, Start, UncheckedEnd, Version, blocks, parse
+from mitherm.protocol.ota.interval import IntervalWish, ParameterRequest, answer
+from mitherm.protocol.ota.packets import Block, End, Start, UncheckedEnd, Version, blocks, parse
 
 indexes = st.integers(0, 0xFEFF)
 

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judges._recipes import image
-from mitherm.protocol.ota_receiver import Code, OtaFinished, OtaReceiver, OtaStarted, Variant
-from mitherm.protocol.telink_ota import BANK_SIZE, End, Start, Version, blocks
-from mitherm.virtual.nor_flash import NorFlash
+from mitherm.protocol.ota.packets import BANK_SIZE, End, Start, Version, blocks
+from mitherm.virtual.board.nor_flash import NorFlash
+from mitherm.virtual.reactors.ota_receiver import Code, OtaFinished, OtaReceiver, OtaStarted, Variant
 
 IMAGE = image("receiver", 80)
 LAST = len(list(blocks(IMAGE))) - 1

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitherm.errors import DecodeError
-from mitherm.protocol.parcel import (
+from mitherm.protocol.mi.parcel import (
     Acknowledge,
     Announce,
     Assembly,

@@ -8,15 +8,15 @@ from mitherm.errors import AttRefused, LinkTimeout, NotSupported, SettingsError
 from mitherm.model.address import Address
 from mitherm.model.keys import did_record
 from mitherm.primitives.secret import Secret
-from mitherm.protocol import pvvx_client as client
-from mitherm.protocol.pvvx_keys import DELETED, DID, KEYS, ItemCollector, key_frames
-from mitherm.protocol.pvvx_structs import Comfort, HistoryRecord
+from mitherm.protocol.pvvx import client
+from mitherm.protocol.pvvx.keys import DELETED, DID, KEYS, ItemCollector, key_frames
+from mitherm.protocol.pvvx.structs import Comfort, HistoryRecord
 from mitherm.protocol.uuids import CUSTOM_COMMAND
-from mitherm.virtual.chip import Chip
+from mitherm.virtual.board.chip import Chip
+from mitherm.virtual.board.mi_records import MI_STORE, MiRecordStore
+from mitherm.virtual.central import PairLink
 from mitherm.virtual.factory import make_unit
 from mitherm.virtual.faults import FaultTable
-from mitherm.virtual.mi_records import MI_STORE, MiRecordStore
-from mitherm.virtual.pair import PairLink
 from mitherm.virtual.spec import UnitSpec
 from mitherm.virtual.unit import Unit
 

@@ -10,10 +10,12 @@ from mitherm.image.synth import package
 from mitherm.model.address import Address
 from mitherm.primitives.secret import Secret
 from mitherm.protocol import uuids
-from mitherm.protocol.extended_ota import clear_area
-from mitherm.protocol.ota_client import Pace, send_image
-from mitherm.protocol.pvvx_structs import HistoryRecord
-from mitherm.virtual.chip import Advertise, AttError, Chip, Notify, RequestMtu, RequestParameters
+from mitherm.protocol.ota.client import Pace, send_image
+from mitherm.protocol.ota.extended import clear_area
+from mitherm.protocol.pvvx.structs import HistoryRecord
+from mitherm.virtual.board.chip import Advertise, AttError, Chip, Notify, RequestMtu, RequestParameters
+from mitherm.virtual.board.nor_flash import SECTOR, FlashOperation, NorFlash, PowerFailed
+from mitherm.virtual.central import PairLink
 from mitherm.virtual.factory import make_unit
 from mitherm.virtual.firmware.base import BootImage
 from mitherm.virtual.firmware.pvvx import PvvxFirmware
@@ -21,8 +23,6 @@ from mitherm.virtual.firmware.pvvx_commands import TABLE
 from mitherm.virtual.firmware.pvvx_history import PER_SECTOR, HistoryRing
 from mitherm.virtual.firmware.pvvx_model import BOARDS
 from mitherm.virtual.firmware.pvvx_state import Options
-from mitherm.virtual.nor_flash import SECTOR, FlashOperation, NorFlash, PowerFailed
-from mitherm.virtual.pair import PairLink
 from mitherm.virtual.spec import UnitSpec
 from mitherm.virtual.unit import Unit
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitherm.errors import SettingsError
-from mitherm.protocol import pvvx_words
-from mitherm.protocol.pvvx_config import LAYOUTS, Config, clamp, layout_for, parse_version
-from mitherm.protocol.pvvx_settings import Settings, hiding
-from mitherm.protocol.pvvx_structs import Comfort
+from mitherm.protocol.pvvx import words as pvvx_words
+from mitherm.protocol.pvvx.config import LAYOUTS, Config, clamp, layout_for, parse_version
+from mitherm.protocol.pvvx.settings import Settings, hiding
+from mitherm.protocol.pvvx.structs import Comfort
 
 DEFAULT = bytes.fromhex("07100a062804a9313100b4")
 VERSIONS = [*(first for first, _ in LAYOUTS), 0x11, 0x37, 0x45, 0x58]

@@ -16,7 +16,7 @@ from mitherm.protocol.effects import Procedure
 from mitherm.protocol.events import Event, Progress
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
-from mitherm.virtual.loopback import Loopback
+from mitherm.virtual.loopback.radio import Loopback
 from unit.fakes.tiny_unit import ECHO, NEW, SEALED, TERMINATE, TinyUnit
 
 

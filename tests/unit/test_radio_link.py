@@ -15,8 +15,8 @@ from mitherm.model.gatt import Characteristic, GattTable, Service
 from mitherm.model.sighting import Sighting
 from mitherm.radio.gatt import Radio
 from mitherm.radio.link import INBOX, Link
-from mitherm.virtual.chip import AttError
-from mitherm.virtual.loopback_client import NotConnected, _services
+from mitherm.virtual.board.chip import AttError
+from mitherm.virtual.loopback.client import NotConnected, _services
 
 CHAR = "0000aaaa-0000-1000-8000-00805f9b34fb"
 TABLE = GattTable((Service("svc", (Characteristic(CHAR, frozenset({"read", "notify"}), 3),), 1, 3),))

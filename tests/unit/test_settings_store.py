@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitherm.virtual.nor_flash import SECTOR, FlashOperation, NorFlash, PowerFailed
-from mitherm.virtual.settings_store import SECTORS, Setting, SettingsStore, settings_store
+from mitherm.virtual.board.nor_flash import SECTOR, FlashOperation, NorFlash, PowerFailed
+from mitherm.virtual.firmware.settings_store import SECTORS, Setting, SettingsStore, settings_store
 
 V1, V2 = 0x57, 0x58
 BUILD = 10

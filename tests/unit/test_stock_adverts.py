@@ -7,7 +7,7 @@ from stock_bench import ADDRESS, KEYS, adverts, flash_with, run, stock, unit
 
 from mitherm.beacon.advert import service_data
 from mitherm.primitives import crypto
-from mitherm.virtual.chip import Advertise
+from mitherm.virtual.board.chip import Advertise
 
 BIND_KEY = KEYS[12:]
 OBJECTS = {0x1004: "temperature", 0x1006: "humidity", 0x100A: "battery"}

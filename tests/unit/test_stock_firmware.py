@@ -9,12 +9,13 @@ from stock_bench import DID, KEYS, VERSIONS, erased, flash_with, live, run, stoc
 
 from mitherm.errors import KeysMismatch
 from mitherm.primitives.secret import Secret
-from mitherm.protocol import mi_client, uuids
+from mitherm.protocol import uuids
+from mitherm.protocol.mi import client as mi_client
 from mitherm.protocol.stock import DataCount, HistoryRecord, fetch_history, read_clock, read_measurement, set_clock
-from mitherm.virtual import gatt_stock
-from mitherm.virtual.chip import AttError, Notify, RequestParameters, Terminate
-from mitherm.virtual.nor_flash import NorFlash
-from mitherm.virtual.pair import PairLink
+from mitherm.virtual.board.chip import AttError, Notify, RequestParameters, Terminate
+from mitherm.virtual.board.nor_flash import NorFlash
+from mitherm.virtual.central import PairLink
+from mitherm.virtual.firmware import gatt_stock
 
 LINES = tuple(VERSIONS)
 ALL_CHARS = sorted({char.uuid for line in LINES for service in stock(line).gatt for char in service.characteristics})

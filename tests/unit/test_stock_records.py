@@ -5,10 +5,10 @@ import contextlib
 import pytest
 from stock_bench import ATC_SETTINGS, COUNTER, DID, KEYS, erased, flash_with, live, records
 
+from mitherm.virtual.board.mi_records import MI_SCRATCH, MI_STORE, MiRecordStore
+from mitherm.virtual.board.nor_flash import FlashOperation, NorFlash, PowerFailed
 from mitherm.virtual.firmware.atc1441_settings import SETTINGS
-from mitherm.virtual.mi_records import MI_SCRATCH, MI_STORE, MiRecordStore
-from mitherm.virtual.nor_flash import FlashOperation, NorFlash, PowerFailed
-from mitherm.virtual.stock_records import StockRecords
+from mitherm.virtual.firmware.stock_records import StockRecords
 
 LINES = ("0109", "0130", "0159")
 NEXT_COUNTER = bytes.fromhex("10020000")

@@ -4,11 +4,12 @@ import pytest
 from stock_bench import live, run, unit
 
 from mitherm.image.synth import package, sign_file, synth
-from mitherm.protocol import mi_client, uuids
-from mitherm.protocol.ota_client import Pace, send_image
-from mitherm.protocol.telink_ota import End, Start, blocks
-from mitherm.virtual.chip import Terminate, Vanish
-from mitherm.virtual.pair import PairLink
+from mitherm.protocol import uuids
+from mitherm.protocol.mi import client as mi_client
+from mitherm.protocol.ota.client import Pace, send_image
+from mitherm.protocol.ota.packets import End, Start, blocks
+from mitherm.virtual.board.chip import Terminate, Vanish
+from mitherm.virtual.central import PairLink
 from mitherm.virtual.unit import Unit
 
 START = bytes(Start())

@@ -21,7 +21,7 @@ from mitherm.primitives.secret import Secret
 
 if TYPE_CHECKING:  # an HTTP client is a lot to load for `keys list`
     from mitherm.cloud.password_login import Credentials
-    from mitherm.ops.account import Fetched, Service
+    from mitherm.ops.keys.account import Fetched, Service
 
 LOCAL_SERVICE: Final = "MITHERM_CLOUD_URL"
 """A server on this computer that plays the service; for tests."""
@@ -56,7 +56,7 @@ def fetch_command(app: App, regions: tuple[str, ...], by_password: bool, account
     credentials = _credentials(account) if by_password else None
     if credentials is None and not (sys.stdin.isatty() or app.settings.yes):
         raise AnswerNeeded("would have shown a QR code to scan with Mi Home", hint=_YES)
-    from mitherm.ops.account import fetch_keys
+    from mitherm.ops.keys.account import fetch_keys
 
     done = fetch_keys(_service(app), stores().vault, regions=regions or REGIONS, credentials=credentials)
     return app.finish(_result(done, reveal), lambda result: _render(app, result))
@@ -65,7 +65,7 @@ def fetch_command(app: App, regions: tuple[str, ...], by_password: bool, account
 def _service(app: App) -> Service:
     from mitherm.cloud.session import Ground
     from mitherm.cloud.web import StandardWeb
-    from mitherm.ops.account import Service
+    from mitherm.ops.keys.account import Service
 
     local = os.environ.get(LOCAL_SERVICE)
     ground = Ground(os.urandom, time.time, Hosts.local(local) if local else Hosts())

@@ -12,7 +12,7 @@ from mitherm.cli.context import App
 from mitherm.cli.key_view import key_row, render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.waivers import waived, waiver_options
-from mitherm.ops.activate import activate
+from mitherm.ops.keys.activate import activate
 from mitherm.ops.target import resolve
 
 

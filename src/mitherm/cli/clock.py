@@ -7,7 +7,7 @@ import click
 from mitherm.cli.config import on_unit
 from mitherm.cli.context import App
 from mitherm.cli.options import Group, command, unit_argument
-from mitherm.ops import clock
+from mitherm.ops.upkeep import clock
 from mitherm.store.moments import iso
 
 UTC = click.option("--utc", is_flag=True, help="The unit counts UTC, not the time of this computer's zone.")

@@ -15,10 +15,10 @@ from mitherm.cli.options import Group, command, unit_argument
 from mitherm.cli.waivers import waived, waiver_options
 from mitherm.errors import SettingsError, UsageProblem
 from mitherm.model.address import Address
-from mitherm.ops import config, config_backup
 from mitherm.ops.bench import Bench
 from mitherm.ops.target import resolve
-from mitherm.protocol.pvvx_settings import HARDWARE, Setting, check_names, wants_comfort
+from mitherm.ops.upkeep import config, config_backup
+from mitherm.protocol.pvvx.settings import HARDWARE, Setting, check_names, wants_comfort
 from mitherm.store.profile import profile_text, read_profile
 
 _R = TypeVar("_R")

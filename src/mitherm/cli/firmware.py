@@ -14,9 +14,18 @@ from mitherm.cli.options import Group, command
 from mitherm.errors import FileMissing, UsageProblem
 from mitherm.image.synth import EXAMPLES, SIGN_KIND
 from mitherm.model.models import LYWSD03MMC
-from mitherm.ops.firmware import Added, add_files, add_synthetic, catalogue_rows, describe, shelf_row, synthetic, verify
-from mitherm.ops.library import Shelf
-from mitherm.ops.roads import roads
+from mitherm.ops.files.firmware import (
+    Added,
+    add_files,
+    add_synthetic,
+    catalogue_rows,
+    describe,
+    shelf_row,
+    synthetic,
+    verify,
+)
+from mitherm.ops.files.library import Shelf
+from mitherm.ops.updating.paths import roads
 from mitherm.store.atomic import write_durably
 
 _PATH = click.Path(path_type=Path)
@@ -163,7 +172,7 @@ def fetch_images(app: App, names: tuple[str, ...], mirror: str | None) -> int:
     Exit 2 when a download is not what the catalogue describes, 3 when nobody has it, 6 without network.
     """
     from mitherm.cloud.web import StandardWeb
-    from mitherm.ops.fetch import fetch
+    from mitherm.ops.files.fetch import fetch
 
     library, web, tell = stores().library, StandardWeb(), app.terminal.tell
     return _finish_added(app, [fetch(library, name, web, now=present(), tell=tell, mirror=mirror) for name in names])

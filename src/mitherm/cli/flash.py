@@ -8,9 +8,9 @@ import click
 
 from mitherm.cli.context import App
 from mitherm.cli.options import command, unit_argument
-from mitherm.cli.pursuit import carry_out
+from mitherm.cli.update import carry_out
 from mitherm.cli.waivers import waived, waiver_options
-from mitherm.ops.flash import flash
+from mitherm.ops.updating.flash import flash
 
 
 @command(

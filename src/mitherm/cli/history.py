@@ -14,7 +14,7 @@ from mitherm.cli.config import on_unit
 from mitherm.cli.context import SCHEMA, App
 from mitherm.cli.options import Group, command, unit_argument
 from mitherm.errors import FileMissing, UsageProblem
-from mitherm.ops import history
+from mitherm.ops.upkeep import history
 from mitherm.publish.history import merge, to_csv
 from mitherm.store.atomic import write_durably
 

@@ -20,8 +20,16 @@ from mitherm.errors import AnswerNeeded, FileMissing, KeyProblem, UsageProblem
 from mitherm.model.address import Address
 from mitherm.model.keys import BIND_KEY_LENGTH, TOKEN_LENGTH, MiKeys
 from mitherm.model.record import KeyGeneration, StoredBackup
-from mitherm.ops.keys import Imported, check_complete, everything, export, import_files, import_typed, in_use
-from mitherm.ops.library import read_file
+from mitherm.ops.files.library import read_file
+from mitherm.ops.keys.import_export import (
+    Imported,
+    check_complete,
+    everything,
+    export,
+    import_files,
+    import_typed,
+    in_use,
+)
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Notice
 from mitherm.store.atomic import write_durably

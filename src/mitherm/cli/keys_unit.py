@@ -13,9 +13,9 @@ from mitherm.cli.key_view import key_row, render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.waivers import waived, waiver_options
 from mitherm.model.address import Address
-from mitherm.ops import key_records
 from mitherm.ops.bench import Bench
-from mitherm.ops.key_proof import DURATION_S, KeyTest, check_keys, raise_unless_proven
+from mitherm.ops.keys import unit_keys
+from mitherm.ops.keys.proof import DURATION_S, KeyTest, check_keys, raise_unless_proven
 from mitherm.ops.target import resolve
 
 _R = TypeVar("_R")
@@ -46,7 +46,7 @@ def _on_unit(
 @click.pass_obj
 def backup(app: App, unit: str, raw: bool, reveal: bool) -> int:
     """Copy everything Mi from a unit on pvvx firmware into the vault: DID, keys, counter, superseded keys."""
-    saved = _on_unit(app, unit, lambda bench, address: key_records.backup(bench, address, raw=raw))
+    saved = _on_unit(app, unit, lambda bench, address: unit_keys.backup(bench, address, raw=raw))
     made = saved.stored.backup
     result = {
         "keys": [{"id": one.id, **key_row(one, reveal)} for one in saved.generations],
@@ -84,7 +84,7 @@ def backup(app: App, unit: str, raw: bool, reveal: bool) -> int:
 def restore(app: App, /, unit: str, generation: str | None, **options: Any) -> int:
     """Write a saved pair and its DID into a unit on pvvx firmware, over the pair it holds, which is saved first."""
     return _finish_replaced(
-        app, _on_unit(app, unit, lambda bench, address: key_records.restore(bench, address, generation), options)
+        app, _on_unit(app, unit, lambda bench, address: unit_keys.restore(bench, address, generation), options)
     )
 
 
@@ -97,10 +97,10 @@ def swap(app: App, /, unit: str, **options: Any) -> int:
 
     Done by writing the pair, never with the firmware's own command, which since 3.2 destroys the previous pair.
     """
-    return _finish_replaced(app, _on_unit(app, unit, key_records.swap, options))
+    return _finish_replaced(app, _on_unit(app, unit, unit_keys.swap, options))
 
 
-def _finish_replaced(app: App, done: key_records.Replaced) -> int:
+def _finish_replaced(app: App, done: unit_keys.Replaced) -> int:
     result = {
         "outcome": done.outcome,
         "keys": [{"id": done.now.id, **key_row(done.now, reveal=False)}],
@@ -120,7 +120,7 @@ def _finish_replaced(app: App, done: key_records.Replaced) -> int:
 @click.pass_obj
 def erase(app: App, /, unit: str, **options: Any) -> int:
     """Erase DID and keys of a unit on pvvx firmware, so that Mi Home takes it for a new one. They are saved first."""
-    outcome = _on_unit(app, unit, key_records.erase, options)
+    outcome = _on_unit(app, unit, unit_keys.erase, options)
     text = {
         "verified": "DID and keys are gone from the unit; the vault has them.",
         "dry-run": "Dry run: DID and keys would be erased; nothing was.",

@@ -12,7 +12,7 @@ from mitherm.cli.key_view import key_row, render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.questions import parse_token
 from mitherm.errors import AnswerNeeded
-from mitherm.ops.login import login_with_token, login_with_vault
+from mitherm.ops.keys.login import login_with_token, login_with_vault
 from mitherm.ops.target import resolve
 from mitherm.primitives.secret import Secret
 

@@ -19,12 +19,12 @@ from mitherm.cli.scan import reading_text
 from mitherm.cli.signals import stopped_by_signals
 from mitherm.cli.unit import unit_address
 from mitherm.model.report import Report
-from mitherm.ops.monitor import Monitor
-from mitherm.ops.monitor_config import MonitorConfig
-from mitherm.ops.outlets import network_sinks, renamed
-from mitherm.ops.outlets import remove as remove_units
-from mitherm.ops.service import Notifier
-from mitherm.ops.streams import Streams
+from mitherm.ops.gateway.config import MonitorConfig
+from mitherm.ops.gateway.monitor import Monitor
+from mitherm.ops.gateway.service import Notifier
+from mitherm.ops.gateway.sinks import network_sinks, renamed
+from mitherm.ops.gateway.sinks import remove as remove_units
+from mitherm.ops.hearing.streams import Streams
 from mitherm.protocol.events import Notice
 from mitherm.publish.lines import LineSink, csv_header, csv_line, json_line
 from mitherm.publish.sink import Sink

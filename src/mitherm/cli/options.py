@@ -28,7 +28,7 @@ def _take_catalogue(ctx: click.Context, param: click.Parameter, value: Path | No
     app = ctx.find_root().obj
     if value is None or not isinstance(app, App) or app.settings.catalogue == value or _heard_before(ctx, "catalogue"):
         return
-    from mitherm.ops.catalogue_file import use_file
+    from mitherm.ops.files.catalogue_file import use_file
 
     use_file(value)
     app.settings.catalogue = value

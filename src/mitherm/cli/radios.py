@@ -27,7 +27,7 @@ async def open_radio(name: RadioName, wait_s: float) -> AsyncIterator[Radio]:
         async with _world(name, wait_s) as radio:
             yield radio
     elif name.kind == "hci":
-        from mitherm.virtual.air_hci import open_hci_radio
+        from mitherm.virtual.air.hci import open_hci_radio
 
         async with open_hci_radio(name.argument) as radio:
             yield radio
@@ -46,12 +46,12 @@ async def _world(name: RadioName, wait_s: float) -> AsyncIterator[Radio]:
         world = World.open(Path(name.argument), now=loop.time(), wait_s=wait_s)
     try:
         if name.kind == "virtual":
-            from mitherm.virtual.loopback import Loopback
+            from mitherm.virtual.loopback.radio import Loopback
 
             async with Loopback(world.units, name=str(name)) as radio:
                 yield radio
         else:
-            from mitherm.virtual.air import Air
+            from mitherm.virtual.air.radio import Air
 
             async with Air(world.units, name=str(name)) as air:
                 yield air

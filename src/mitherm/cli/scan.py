@@ -13,7 +13,7 @@ from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.options import command
 from mitherm.cli.signals import until_signal
-from mitherm.ops.scan import describe, scan, watch
+from mitherm.ops.hearing.scan import describe, scan, watch
 
 
 @command(

@@ -9,7 +9,7 @@ from pathlib import Path
 from mitherm.cli.context import App
 from mitherm.cli.signals import interruptible, stopped_by_signals
 from mitherm.protocol.events import Notice
-from mitherm.virtual.air_serve import serve
+from mitherm.virtual.air.serve import serve
 from mitherm.virtual.world import Home, World
 
 

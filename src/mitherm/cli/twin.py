@@ -17,15 +17,15 @@ from mitherm.cli.bench import open_bench, present, stores
 from mitherm.cli.context import App
 from mitherm.device.observation import Observation
 from mitherm.ops.bench import Bench, Stores
-from mitherm.ops.flash import report
-from mitherm.ops.pursue import Pursuit
-from mitherm.ops.settings import setting_commands
+from mitherm.ops.updating.execute import Pursuit
+from mitherm.ops.updating.flash import report
+from mitherm.ops.upkeep.settings import setting_commands
 from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStarted
 from mitherm.store.inventory import Inventory
 from mitherm.store.journal import Journal
 from mitherm.store.vault import Vault
 from mitherm.virtual.clock import run_virtual
-from mitherm.virtual.loopback import Loopback
+from mitherm.virtual.loopback.radio import Loopback
 from mitherm.virtual.twin import TwinFacts, make_twin
 from mitherm.virtual.view import describe
 

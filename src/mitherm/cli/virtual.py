@@ -65,7 +65,7 @@ def create(app: App, folder: Path, specs: tuple[str, ...], fleet: Path | None, s
     FIRMWARE: stock-1.0.0_0109, stock-1.0.0_0130, stock-2.1.1_0159, atc1441, pvvx-5.8 and other versions. Keys: address,
     model, hardware, bound (no, mi-home, flasher), battery_mv, temperature_c, humidity_pct, name.
     """
-    from mitherm.virtual.mi_home import MiHome
+    from mitherm.virtual.mi_home.account import MiHome
     from mitherm.virtual.spec import parse_spec
     from mitherm.virtual.world import create_units
 
@@ -131,7 +131,7 @@ def set_values(app: App, folder: Path, address: str, pairs: tuple[str, ...]) -> 
     """Change the surroundings of a unit: temperature_c, humidity_pct, battery_mv, sag_mv, rssi_dbm (false = out of range),
     factory_did, and faults as fault.KIND=AT,n=N,...
     """
-    from mitherm.virtual.mi_home import MiHome
+    from mitherm.virtual.mi_home.account import MiHome
     from mitherm.virtual.view import change
 
     where = _address(address)
@@ -264,7 +264,7 @@ def _sync(app: App, folder: Path, address: str) -> int:
 
 
 def _play(app: App, folder: Path, address: str, action: str, text: str) -> int:
-    from mitherm.virtual.mi_home import MiHome
+    from mitherm.virtual.mi_home.account import MiHome
 
     where = _address(address)
     if not folder.is_dir():
@@ -282,7 +282,7 @@ def _play(app: App, folder: Path, address: str, action: str, text: str) -> int:
     "mitherm virtual mi-home demo remove A4:C1:38:00:00:01",
 )
 def _remove(app: App, folder: Path, address: str) -> int:
-    from mitherm.virtual.mi_home import MiHome
+    from mitherm.virtual.mi_home.account import MiHome
 
     where = _address(address)
     MiHome.open(folder, os.urandom, present).remove(where)
@@ -300,7 +300,7 @@ def _keys(app: App, folder: Path, address: str, reveal: bool) -> int:
     """Token, bind key and DID as the account has them. Exit 5 when the unit is not in the account."""
     from mitherm.cli.key_view import key_row, render_keys
     from mitherm.model.record import KeyGeneration
-    from mitherm.virtual.mi_home import MiHome
+    from mitherm.virtual.mi_home.account import MiHome
 
     where = _address(address)
     entry = MiHome.open(folder, os.urandom, present).live(where)

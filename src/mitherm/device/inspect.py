@@ -13,7 +13,7 @@ from mitherm.model.address import Address
 from mitherm.model.sighting import Sighting
 from mitherm.protocol import uuids
 from mitherm.protocol.effects import Entropy, Procedure
-from mitherm.protocol.mi_client import device_info, is_registered
+from mitherm.protocol.mi.client import device_info, is_registered
 from mitherm.protocol.stock import read_measurement
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
@@ -67,7 +67,7 @@ async def glance(link: Link, address: Address, sighting: Sighting) -> Observatio
     identity = identify(evidence)
     proofs: tuple[tuple[str, Address], ...] = ()
     if identity.family == "pvvx":
-        from mitherm.protocol.pvvx_client import read_mac
+        from mitherm.protocol.pvvx.client import read_mac
 
         record = await _try(link, read_mac())
         proofs = (("command 10", record.address),) if record is not None else ()
@@ -108,7 +108,7 @@ async def _stock(link: Link, base: Observation) -> Observation:
 
 
 async def _pvvx(link: Link, base: Observation, weigh: bool) -> Observation:
-    from mitherm.protocol import pvvx_client
+    from mitherm.protocol.pvvx import client as pvvx_client
 
     device = await _try(link, pvvx_client.device_id())
     records = await _try(link, pvvx_client.read_mi_records())
@@ -133,7 +133,7 @@ def _product(sighting: Sighting) -> int | None:
 
 
 def _mean_mv() -> Procedure[int]:
-    from mitherm.protocol import pvvx_client
+    from mitherm.protocol.pvvx import client as pvvx_client
 
     return (yield from pvvx_client.measure()).battery_mv
 

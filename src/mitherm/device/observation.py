@@ -11,7 +11,7 @@ from mitherm.model.address import Address
 from mitherm.model.gatt import GattTable
 from mitherm.model.keys import is_invented
 from mitherm.model.models import PRODUCTS
-from mitherm.protocol.pvvx_keys import MiRecords
+from mitherm.protocol.pvvx.keys import MiRecords
 
 NEW_BOARD: Final = "B1.6-2025"
 BOARDS: Final = ("B1.4", "B1.5", "B1.6", "B1.7", "B1.9", "B2.0", NEW_BOARD)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mitherm.device.identify import cli_family
 from mitherm.device.observation import Observation
+from mitherm.device.signatures import needs_account
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import look
-from mitherm.ops.signatures import needs_account
 from mitherm.ops.target import resolve
 
 

@@ -8,9 +8,9 @@ from typing import Final
 from mitherm.image.boot_rules import BootVerdict, recognise, runs_on
 from mitherm.model import models
 from mitherm.model.address import Address
-from mitherm.virtual.chip import Chip
+from mitherm.virtual.board.chip import Chip
+from mitherm.virtual.board.nor_flash import SECTOR, NorFlash
 from mitherm.virtual.firmware.base import BootImage, Firmware
-from mitherm.virtual.nor_flash import SECTOR, NorFlash
 
 BANKS: Final = (0x00000, 0x20000, 0x40000)
 BANK_SIZE: Final = 0x20000

@@ -8,8 +8,8 @@ from typing import Final
 from mitherm.image.synth import package
 from mitherm.model.keys import INVENTED_DID, MiKeys, did_record
 from mitherm.protocol.effects import Entropy
-from mitherm.virtual.mi_records import MiRecordStore
-from mitherm.virtual.nor_flash import NorFlash
+from mitherm.virtual.board.mi_records import MiRecordStore
+from mitherm.virtual.board.nor_flash import NorFlash
 from mitherm.virtual.spec import HARDWARE, UnitSpec
 
 MAC: Final = 0x76000

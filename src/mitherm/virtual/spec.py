@@ -9,7 +9,7 @@ from typing import Any, Final
 from mitherm.errors import NotSupported, SettingsError
 from mitherm.model import models
 from mitherm.model.address import Address
-from mitherm.virtual.gatt_stock import PLAYED
+from mitherm.virtual.firmware.gatt_stock import PLAYED
 
 BOUND: Final = ("no", "mi-home", "flasher")
 HARDWARE: Final[Mapping[str, str]] = {

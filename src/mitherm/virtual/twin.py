@@ -9,9 +9,9 @@ from mitherm.model.address import Address
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.effects import Entropy
 from mitherm.protocol.uuids import CUSTOM_COMMAND
-from mitherm.virtual.chip import Cell, Chip
+from mitherm.virtual.board.chip import Cell, Chip
+from mitherm.virtual.board.mi_records import MiRecordStore
 from mitherm.virtual.factory import make_unit
-from mitherm.virtual.mi_records import MiRecordStore
 from mitherm.virtual.spec import HARDWARE, UnitSpec
 from mitherm.virtual.unit import Unit
 

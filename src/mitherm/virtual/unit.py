@@ -15,11 +15,11 @@ from typing import Final
 from mitherm.model.address import Address
 from mitherm.model.gatt import GattTable
 from mitherm.protocol.uuids import CCCD
+from mitherm.virtual.board.chip import Action, Advertise, AttError, Chip, Notify, Terminate, Vanish
+from mitherm.virtual.board.nor_flash import FlashOperation, PowerFailed
 from mitherm.virtual.boot import Booted, boot_unit
-from mitherm.virtual.chip import Action, Advertise, AttError, Chip, Notify, Terminate, Vanish
 from mitherm.virtual.faults import Fault, FaultTable
 from mitherm.virtual.firmware.base import Firmware
-from mitherm.virtual.nor_flash import FlashOperation, PowerFailed
 
 BROWN_OUT_MV: Final = 1800
 FLASH_MINIMUM_MV: Final = 2000

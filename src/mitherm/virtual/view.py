@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from mitherm.errors import SettingsError
 from mitherm.model.keys import did_record, did_text
+from mitherm.virtual.board.mi_records import MiRecordStore
 from mitherm.virtual.boot import running_bank
 from mitherm.virtual.faults import fault_from_text
-from mitherm.virtual.mi_records import MiRecordStore
 from mitherm.virtual.unit import BROWN_OUT_MV, Unit
 
 STORE = 0x78000

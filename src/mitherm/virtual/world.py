@@ -18,10 +18,10 @@ from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.protocol.effects import Entropy
 from mitherm.store.lock import FileLock
-from mitherm.virtual.chip import Cell, Chip, Climate
+from mitherm.virtual.board.chip import Cell, Chip, Climate
+from mitherm.virtual.board.nor_flash import NorFlash
 from mitherm.virtual.factory import make_unit
 from mitherm.virtual.faults import FaultTable
-from mitherm.virtual.nor_flash import NorFlash
 from mitherm.virtual.spec import UnitSpec, with_address
 from mitherm.virtual.unit import Unit
 

@@ -6,7 +6,7 @@ from mitherm.beacon import advert
 from mitherm.model.address import Address
 from mitherm.model.gatt import Characteristic, Descriptor, GattTable, Service
 from mitherm.protocol import uuids
-from mitherm.virtual.chip import Action, Advertise, AttError, Notify, RequestParameters, Terminate, Vanish
+from mitherm.virtual.board.chip import Action, Advertise, AttError, Notify, RequestParameters, Terminate, Vanish
 from mitherm.virtual.unit import NoAnswer
 
 ECHO = "0000aaaa-0000-1000-8000-00805f9b34fb"

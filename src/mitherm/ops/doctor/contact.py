@@ -27,8 +27,8 @@ from mitherm.ops.doctor.evidence import Contact, Login, LoginAnswer
 from mitherm.primitives.secret import Secret
 from mitherm.protocol import uuids
 from mitherm.protocol.effects import Procedure
-from mitherm.protocol.mi_client import login
-from mitherm.protocol.pvvx_client import read_history
+from mitherm.protocol.mi.client import login
+from mitherm.protocol.pvvx.client import read_history
 from mitherm.protocol.stock import read_clock
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link

@@ -8,7 +8,7 @@ from mitherm.errors import DecodeError
 from mitherm.model.keys import is_invented
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Proof, because
-from mitherm.protocol.pvvx_config import Config
+from mitherm.protocol.pvvx.config import Config
 from mitherm.store.journal import Run
 
 SET_SINCE_S: Final = 1_577_836_800

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from mitherm.device.capacity import AREA_LIMIT, offers_extended, plain_limit
 from mitherm.image.inspection import Inspection
 from mitherm.model.models import LYWSD03MMC, Model, image_fits, same_model
-from mitherm.ops.capacity import AREA_LIMIT, offers_extended, plain_limit
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
-from mitherm.protocol.extended_ota import area_kib
+from mitherm.protocol.ota.extended import area_kib
 
 _TAIL_LIMIT: Final = 4096
 """Bytes behind an image that are no signature tail: more is another kind of file (firmware-image.md 8, 9)."""

@@ -12,7 +12,7 @@ from mitherm.errors import GuardRefused
 from mitherm.image.inspection import Inspection
 from mitherm.image.known_bad import KnownBad, UnitFacts, known_bad
 from mitherm.model.address import Address
-from mitherm.ops.images import Chosen
+from mitherm.ops.files.images import Chosen
 
 Action: TypeAlias = Literal["flash", "activate", "erase", "configure", "pin", "wire"]
 

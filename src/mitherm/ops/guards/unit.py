@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from mitherm.device.signatures import FOUR_STEPS, needs_signature, needs_signature_version, refused_because
 from mitherm.image.inspection import Inspection
 from mitherm.model.models import PRODUCTS
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
-from mitherm.ops.signatures import FOUR_STEPS, needs_signature, needs_signature_version, refused_because
 
 MINIMUM_MV: Final = 2520
 """40 % on pvvx' scale of 2200 to 3000 mV, which its author asks for before an update (product-needs.md H5)."""
@@ -90,7 +90,7 @@ def _signed(case: Case, found: Inspection) -> Verdict:
         return ok(f"{label} runs, the image is signed by its vendor")
     if found.exploit and not foreign:
         return _tricked(case)
-    reason = refused_because(case.image, case.seen) if case.image else ""
+    reason = refused_because(found, case.seen) if case.image else ""
     return refuse(
         f"{label} accepts only signed images: {reason}. It would stop at the signature check, and the old firmware would stay"
     )

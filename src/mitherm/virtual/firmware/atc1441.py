@@ -11,9 +11,9 @@ from mitherm.beacon.mibeacon_encode import MiBeacon, mi_climate, mi_like_battery
 from mitherm.model.address import Address
 from mitherm.model.gatt import GattTable
 from mitherm.protocol import uuids
-from mitherm.protocol.ota_receiver import OtaEvent, OtaFinished, OtaReceiver, Variant
 from mitherm.protocol.stock import clamped
-from mitherm.virtual.chip import Advertise, AttError, Chip, RequestParameters
+from mitherm.virtual.board.chip import Advertise, AttError, Chip, RequestParameters
+from mitherm.virtual.board.mac import complete_mac
 from mitherm.virtual.firmware.atc1441_settings import (
     ADVERTISE_FAHRENHEIT,
     HUMIDITY_ALARM,
@@ -25,8 +25,8 @@ from mitherm.virtual.firmware.atc1441_settings import (
     Settings,
 )
 from mitherm.virtual.firmware.base import BootImage, Firmware
-from mitherm.virtual.gatt_tables import HUMIDITY, TEMPERATURE_TENTHS, atc1441_table
-from mitherm.virtual.mac import complete_mac
+from mitherm.virtual.firmware.gatt_tables import HUMIDITY, TEMPERATURE_TENTHS, atc1441_table
+from mitherm.virtual.reactors.ota_receiver import OtaEvent, OtaFinished, OtaReceiver, Variant
 
 OTA_LIMIT_S: Final = 5.0
 MARKS_S: Final = 0.013

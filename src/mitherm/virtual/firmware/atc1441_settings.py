@@ -10,8 +10,8 @@ from functools import reduce
 from operator import xor
 from typing import Final
 
-from mitherm.virtual.mi_records import MI_STORE
-from mitherm.virtual.nor_flash import NorFlash
+from mitherm.virtual.board.mi_records import MI_STORE
+from mitherm.virtual.board.nor_flash import NorFlash
 
 SETTINGS: Final = 0x78100
 DEFAULTS: Final = bytes.fromhex("23f1cfab15000000000000010100060a00000505af")

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from mitherm.model.gatt import GattTable
-from mitherm.virtual.chip import Chip
+from mitherm.virtual.board.chip import Chip
 
 
 @dataclass(frozen=True, slots=True)

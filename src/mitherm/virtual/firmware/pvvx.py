@@ -8,20 +8,21 @@ from typing import Final
 from mitherm.beacon.advert import ad
 from mitherm.model.gatt import GattTable
 from mitherm.protocol import uuids
-from mitherm.protocol.extended_ota import ExtendedOta, Message
-from mitherm.protocol.ota_receiver import OtaEvent, OtaFinished, OtaReceiver, Variant
-from mitherm.protocol.pvvx_config import version_text
-from mitherm.protocol.pvvx_structs import HistoryRecord, Measurement
-from mitherm.virtual.chip import Advertise, AttError, Chip, RequestParameters, Vanish
+from mitherm.protocol.ota.extended import Message
+from mitherm.protocol.pvvx.config import version_text
+from mitherm.protocol.pvvx.structs import HistoryRecord, Measurement
+from mitherm.virtual.board.chip import Advertise, AttError, Chip, RequestParameters, Vanish
 from mitherm.virtual.firmware.base import BootImage, Firmware
+from mitherm.virtual.firmware.gatt_stock import CONNECTION_PARAMETERS
+from mitherm.virtual.firmware.gatt_tables import HUMIDITY, TEMPERATURE, TEMPERATURE_TENTHS, pvvx_table
 from mitherm.virtual.firmware.pvvx_adverts import Adverts
 from mitherm.virtual.firmware.pvvx_commands import ENDLESS, Commands
 from mitherm.virtual.firmware.pvvx_history import RESUME_S, HistoryRing, HistoryTransfer
 from mitherm.virtual.firmware.pvvx_mi import KeyTransfer
 from mitherm.virtual.firmware.pvvx_state import Options, State
-from mitherm.virtual.gatt_stock import CONNECTION_PARAMETERS
-from mitherm.virtual.gatt_tables import HUMIDITY, TEMPERATURE, TEMPERATURE_TENTHS, pvvx_table
-from mitherm.virtual.settings_store import Setting
+from mitherm.virtual.firmware.settings_store import Setting
+from mitherm.virtual.reactors.extended_ota import ExtendedOta
+from mitherm.virtual.reactors.ota_receiver import OtaEvent, OtaFinished, OtaReceiver, Variant
 
 OTA_LIMIT_S: Final = 16.0
 MARKS_S: Final = 0.013

@@ -6,17 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from mitherm.protocol.extended_ota import ExtendedOta, Message
-from mitherm.protocol.pvvx_config import CONFIG_ID
-from mitherm.protocol.pvvx_keys import DID, KEYS, LENGTHS
-from mitherm.protocol.pvvx_structs import CLOCK_MODELS, DeviceId
-from mitherm.virtual.chip import Chip, RequestMtu, RequestParameters
+from mitherm.protocol.ota.extended import Message
+from mitherm.protocol.pvvx.config import CONFIG_ID
+from mitherm.protocol.pvvx.keys import DID, KEYS, LENGTHS
+from mitherm.protocol.pvvx.structs import CLOCK_MODELS, DeviceId
+from mitherm.virtual.board.chip import Chip, RequestMtu, RequestParameters
+from mitherm.virtual.board.nor_flash import JEDEC_ID
 from mitherm.virtual.firmware.pvvx_history import HistoryRing, HistoryTransfer
 from mitherm.virtual.firmware.pvvx_mi import KeyTransfer
 from mitherm.virtual.firmware.pvvx_model import LYWSD03MMC, SERVICES_LYWSD03MMC, default_config, since
 from mitherm.virtual.firmware.pvvx_state import TICKS_PER_SECOND, State
-from mitherm.virtual.nor_flash import JEDEC_ID
-from mitherm.virtual.settings_store import V2_SINCE, Setting
+from mitherm.virtual.firmware.settings_store import V2_SINCE, Setting
+from mitherm.virtual.reactors.extended_ota import ExtendedOta
 
 NAME_LENGTH: Final = 18
 ENDLESS: Final = 0xFF

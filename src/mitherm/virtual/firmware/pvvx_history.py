@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mitherm.protocol.pvvx_structs import HistoryRecord
-from mitherm.virtual.nor_flash import SECTOR, NorFlash
+from mitherm.protocol.pvvx.structs import HistoryRecord
+from mitherm.virtual.board.nor_flash import SECTOR, NorFlash
 
 START: Final = 0x40000
 END: Final = 0x74000

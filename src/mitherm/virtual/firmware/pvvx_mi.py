@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from mitherm.protocol.pvvx_keys import COUNTER, DELETED, DID, KEYS, LENGTHS, MAC, key_frames
-from mitherm.virtual import mi_records
-from mitherm.virtual.mi_records import MI_STORE, MiRecord, pvvx_find, pvvx_records, pvvx_replace
-from mitherm.virtual.nor_flash import SECTOR, NorFlash
+from mitherm.protocol.pvvx.keys import COUNTER, DELETED, DID, KEYS, LENGTHS, MAC, key_frames
+from mitherm.virtual.board import mi_records
+from mitherm.virtual.board.mi_records import MI_STORE, MiRecord, pvvx_find, pvvx_records, pvvx_replace
+from mitherm.virtual.board.nor_flash import SECTOR, NorFlash
 
 _RECORD_ID: Final = {DID: mi_records.DID, KEYS: mi_records.KEYS, COUNTER: mi_records.COUNTER}
 _SWAPS_UNTIL: Final = 0x31

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from mitherm.protocol.pvvx_structs import Coefficients
+from mitherm.protocol.pvvx.structs import Coefficients
 
 LYWSD03MMC: Final = 10
 SERVICES_LYWSD03MMC: Final = ((0x45, 0), (0x46, 0x0FFF), (0x47, 0x51FF), (0x48, 0x153FF), (0x52, 0x8153FF))

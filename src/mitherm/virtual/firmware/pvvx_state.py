@@ -7,9 +7,10 @@ from typing import Final
 
 from mitherm.model.address import XIAOMI_OUI
 from mitherm.model.models import MODELS, of_device
-from mitherm.protocol.pvvx_config import Layout, clamp, layout_for, parse_version
-from mitherm.protocol.pvvx_structs import CLOCK_MODELS, Coefficients, Comfort, Trigger
-from mitherm.virtual.chip import Chip
+from mitherm.protocol.pvvx.config import Layout, clamp, layout_for, parse_version
+from mitherm.protocol.pvvx.structs import CLOCK_MODELS, Coefficients, Comfort, Trigger
+from mitherm.virtual.board.chip import Chip
+from mitherm.virtual.board.nor_flash import SECTOR
 from mitherm.virtual.firmware.base import BootImage
 from mitherm.virtual.firmware.pvvx_model import (
     BOARDS,
@@ -22,8 +23,7 @@ from mitherm.virtual.firmware.pvvx_model import (
     hardware_byte,
     since,
 )
-from mitherm.virtual.nor_flash import SECTOR
-from mitherm.virtual.settings_store import Setting, settings_store
+from mitherm.virtual.firmware.settings_store import Setting, settings_store
 
 MAC: Final = 0x76000
 MAC_LENGTH: Final = 8

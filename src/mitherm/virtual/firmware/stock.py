@@ -11,10 +11,11 @@ from mitherm.model.gatt import GattTable
 from mitherm.model.models import BANK, Gate, Model, Stock
 from mitherm.protocol import uuids
 from mitherm.protocol.effects import Notification
-from mitherm.protocol.mi_device import MiDevice
-from mitherm.protocol.ota_receiver import OtaEvent, OtaFinished, OtaReceiver, OtaStarted, Variant
-from mitherm.virtual.chip import Advertise, AttError, Chip, RequestParameters, Terminate
+from mitherm.virtual.board.chip import Advertise, AttError, Chip, RequestParameters, Terminate
+from mitherm.virtual.board.mac import complete_mac
+from mitherm.virtual.board.nor_flash import NorFlash
 from mitherm.virtual.firmware.base import BootImage, Firmware
+from mitherm.virtual.firmware.gatt_stock import Line, line_of, stock_table
 from mitherm.virtual.firmware.stock_adverts import (
     IDLE_0130_S,
     IDLE_0159_B16_S,
@@ -22,11 +23,10 @@ from mitherm.virtual.firmware.stock_adverts import (
     Sample,
     StockAdverts,
 )
+from mitherm.virtual.firmware.stock_records import StockRecords
 from mitherm.virtual.firmware.stock_vendor import VendorServices, battery_pct
-from mitherm.virtual.gatt_stock import Line, line_of, stock_table
-from mitherm.virtual.mac import complete_mac
-from mitherm.virtual.nor_flash import NorFlash
-from mitherm.virtual.stock_records import StockRecords
+from mitherm.virtual.reactors.mi_device import MiDevice
+from mitherm.virtual.reactors.ota_receiver import OtaEvent, OtaFinished, OtaReceiver, OtaStarted, Variant
 
 MARKS_S: Final = 0.013
 SIGNED_S: Final = 3.5

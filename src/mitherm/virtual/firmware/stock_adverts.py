@@ -14,7 +14,7 @@ from mitherm.model.address import Address
 from mitherm.model.models import Model
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.stock import clamped
-from mitherm.virtual.gatt_stock import Line
+from mitherm.virtual.firmware.gatt_stock import Line
 
 Content: TypeAlias = Literal["idle", "temperature", "humidity", "battery"]
 

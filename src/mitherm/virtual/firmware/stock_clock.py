@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mitherm.virtual.nor_flash import SECTOR, NorFlash
+from mitherm.virtual.board.nor_flash import SECTOR, NorFlash
 
 LOG: Final = (0x51000, 0x52000)
 LOG_EVERY_S: Final = 300

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mitherm.protocol.stock import HISTORY_CAPACITY, DataCount, HistoryRecord, clamped
-from mitherm.virtual.nor_flash import SECTOR, NorFlash
+from mitherm.virtual.board.nor_flash import SECTOR, NorFlash
 
 BASE: Final = 0x40000
 POSITIONS: Final = 0x4F000

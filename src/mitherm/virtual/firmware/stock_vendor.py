@@ -7,7 +7,7 @@ from typing import Final
 
 from mitherm.errors import DecodeError
 from mitherm.protocol import uuids
-from mitherm.protocol.ota_interval import answer
+from mitherm.protocol.ota.interval import answer
 from mitherm.protocol.stock import (
     CLEAR_HISTORY,
     DEFAULT_COMFORT,
@@ -22,12 +22,12 @@ from mitherm.protocol.stock import (
     clamped,
     u32,
 )
-from mitherm.virtual import gatt_stock
-from mitherm.virtual.chip import Chip, RequestParameters, Terminate
+from mitherm.virtual.board.chip import Chip, RequestParameters, Terminate
+from mitherm.virtual.board.nor_flash import NorFlash
+from mitherm.virtual.firmware import gatt_stock
+from mitherm.virtual.firmware.gatt_stock import Line
 from mitherm.virtual.firmware.stock_clock import Clock
 from mitherm.virtual.firmware.stock_history import Dump, History, Hour
-from mitherm.virtual.gatt_stock import Line
-from mitherm.virtual.nor_flash import NorFlash
 
 MEASURE_EVERY_S: Final = 6.0
 DUMP_EVERY_S: Final = 0.01

@@ -1,0 +1,56 @@
+"""What `flash` and `bring` share: do it, or rehearse it on a twin, and say what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from mitherm.cli.bench import open_bench
+from mitherm.cli.context import App
+from mitherm.ops.bench import Bench
+from mitherm.ops.updating.execute import Pursuit
+from mitherm.ops.updating.flash import report
+
+
+def carry_out(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[Pursuit]]) -> int:
+    """Run `act` on the radio in force; with --dry-run on a twin of the unit."""
+    if app.settings.dry_run:
+        from mitherm.cli.twin import dry_run
+
+        result = dry_run(app, waivers, act)
+    else:
+        result = app.run(lambda: _work(app, waivers, act))
+    return app.finish(result, lambda shown: _render(app, shown))
+
+
+async def _work(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[Pursuit]]) -> dict[str, object]:
+    async with open_bench(app, waivers=waivers) as bench:
+        return report(await act(bench))
+
+
+def _render(app: App, result: Mapping[str, Any]) -> None:
+    """The outcome in a few lines."""
+    after = result["after"]
+    runs = " ".join(str(part) for part in (after["firmware"]["family"], after["firmware"]["version"]) if part)
+    match result["outcome"]:
+        case "nothing-to-do":
+            app.terminal.say(f"Nothing to do: {after['address']} runs {runs}.")
+            for note in result["notes"]:
+                app.terminal.say(f"  {note}")
+        case "dry-run":
+            _render_rehearsal(app, result["rehearsal"])
+        case _:
+            app.terminal.say(f"{after['address']} runs {runs}, seen and verified after {result['seconds']:.0f} s.")
+
+
+def _render_rehearsal(app: App, rehearsal: Mapping[str, Any]) -> None:
+    final = rehearsal["final"]
+    app.terminal.say("Dry run: nothing was written to the unit. On its virtual twin the same work")
+    app.terminal.facts(
+        [
+            ("ended", rehearsal["outcome"]),
+            ("took about", f"{rehearsal['seconds']:.0f} s, {rehearsal['writes']} writes, {rehearsal['reads']} reads"),
+            ("final state", f"{final['runs']}, display {final['display']}, bound: {'yes' if final['bound'] else 'no'}"),
+            ("DID", final["did"] or "none"),
+        ]
+    )

@@ -1,0 +1,1 @@
+"""Firmware files: the library, where they come from, what they are."""

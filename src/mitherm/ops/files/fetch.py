@@ -1,0 +1,110 @@
+"""Published firmware into the library: downloaded once, checked against the catalogue, offline from then on (H17).
+
+It blocks; from an event loop call it with `asyncio.to_thread`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from difflib import get_close_matches
+
+from mitherm.cloud.download import addresses, download
+from mitherm.cloud.driver import Nobody, perform
+from mitherm.cloud.web import Web
+from mitherm.errors import BadFile, ImageCorrupt, ImageMissing, NetworkUnreachable, NotSupported
+from mitherm.image import catalogue
+from mitherm.model.models import LYWSD03MMC
+from mitherm.ops.files.firmware import Added, check_fit, keep
+from mitherm.ops.files.library import chosen
+from mitherm.protocol.events import Event, Notice
+from mitherm.store.library import Library, LibraryEntry
+
+RULE = "H17"
+
+
+def fetch(
+    library: Library, name: str, web: Web, *, now: datetime, tell: Callable[[Event], None], mirror: str | None = None
+) -> Added:
+    """A file of the catalogue into the library; without network if it is there.
+
+    Raises ImageMissing for an unknown or withdrawn file, ImageCorrupt for a download or library file that is not what
+    the catalogue describes, NotSupported for dumps, NetworkUnreachable.
+    """
+    entry = published(name)
+    at_hand = next((one for one in library.entries() if one.sha256 == entry.sha256), None)
+    spoiled = None if at_hand is None else _spoiled(library, at_hand)
+    if at_hand is not None and spoiled is None:
+        return Added(at_hand, new=False)
+    if spoiled is not None:
+        tell(Notice("warning", f"{spoiled.message}; fetching it anew"))
+    urls = addresses(entry.repository, entry.path, catalogue.snapshots().get(entry.repository, "HEAD"), mirror)
+    try:
+        data = perform(download(urls, entry.size + 1), web, person=Nobody(), tell=tell)
+    except (NetworkUnreachable, ImageMissing) as problem:
+        if spoiled is not None:
+            raise spoiled from problem
+        raise
+    image = chosen(entry.name, checked(entry, data))
+    check_fit(image)
+    return Added(keep(library, image, now).entry, new=True)
+
+
+def published(name: str) -> catalogue.Entry:
+    """The catalogue's file of this name, SHA-256 or KIND (`pvvx-5.8`, for LYWSD03MMC). Raises ImageMissing, NotSupported."""
+    entry = catalogue.by_name(name) or catalogue.by_file(name.lower()) or _by_kind(name)
+    if entry is None:
+        known = [one.name for one in catalogue.entries()]
+        near = get_close_matches(name, known, 1)
+        raise ImageMissing(
+            f"the catalogue has no file {name!r}",
+            hint=(f"Did you mean {near[0]}? " if near else "") + "`mitherm firmware list --all` shows it.",
+        )
+    if entry.role == "full-flash-dump":
+        raise NotSupported(f"{entry.name} is a dump of somebody's whole flash: it belongs on no other unit")
+    return entry
+
+
+def checked(entry: catalogue.Entry, data: bytes) -> bytes:
+    """The data, if length and SHA-256 are those of the catalogue. Raises ImageCorrupt, which says what kind of wrong."""
+    if len(data) != entry.size:
+        got = f"more than {entry.size}" if len(data) > entry.size else str(len(data))
+        raise _refused(f"the download of {entry.name} has {got} bytes instead of {entry.size}")
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise _refused(f"the download of {entry.name} is {_kind_of_wrong(entry, data)}")
+    return data
+
+
+def _kind_of_wrong(entry: catalogue.Entry, data: bytes) -> str:
+    try:
+        check_fit(chosen(entry.name, data))
+    except BadFile:
+        return "damaged: its SHA-256 is wrong, and it is no sound image either"
+    return "a sound image, but not the one the catalogue describes (SHA-256): somebody changed it"
+
+
+def _refused(message: str) -> ImageCorrupt:
+    return ImageCorrupt(message, rule=RULE, hint="Nothing was stored. Try again, or from another --mirror.")
+
+
+def _spoiled(library: Library, entry: LibraryEntry) -> ImageCorrupt | None:
+    try:
+        library.read(entry)
+    except ImageCorrupt as problem:
+        return problem
+    return None
+
+
+def _by_kind(kind: str) -> catalogue.Entry | None:
+    fitting = [one for one in catalogue.entries() if one.model == LYWSD03MMC and kind.lower() in _kinds(one)]
+    return next(iter(sorted(fitting, key=lambda one: not one.signed)), None)
+
+
+def _kinds(entry: catalogue.Entry) -> tuple[str, ...]:
+    match entry.role:
+        case "custom" | "stock":
+            return (f"{entry.family}-{entry.version}".lower() if entry.version else str(entry.family),)
+        case "signature-block":
+            return (f"sign-{entry.version}".lower(),)
+    return ()

@@ -1,0 +1,1 @@
+"""Readings go on to brokers, databases and files."""

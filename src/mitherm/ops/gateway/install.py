@@ -1,0 +1,88 @@
+"""Firmware updates that Home Assistant asks for: the guarded `flash`, one unit at a time, with progress told back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from mitherm.errors import MithermError
+from mitherm.model.address import Address
+from mitherm.model.report import Report
+from mitherm.ops.bench import Bench
+from mitherm.ops.files.images import Wish
+from mitherm.ops.files.library import Shelf
+from mitherm.ops.updating.flash import flash
+from mitherm.protocol.events import Event, Notice, Progress
+from mitherm.publish.homeassistant import HomeAssistantLayout
+from mitherm.publish.topics import Message
+
+CUSTOM: Final = ("pvvx", "atc1441")
+"""Newer stock firmware locks units down: nobody should get it by one click."""
+
+
+def latest_version(report: Report) -> str | None:
+    """The newest published version of the custom firmware that runs on the unit."""
+    from mitherm.image.catalogue import entries
+
+    if report.family not in CUSTOM:
+        return None
+    model = report.model or "LYWSD03MMC"
+    fitting = [one.version for one in entries() if one.version and one.family == report.family and one.model == model]
+    return max(fitting, key=_numbers, default=None)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
+
+
+@dataclass(slots=True)
+class Installer:
+    """Requests come as object ids; `post` publishes. What fails is told as a notice and leaves the unit to its guards."""
+
+    bench: Bench
+    layout: HomeAssistantLayout
+    post: Callable[[Iterable[Message]], None]
+    done: Callable[[], None]
+    """Called after an update: what is known about units has changed."""
+    _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def request(self, unit: str) -> None:
+        """Begin, unless this unit's update is under way already."""
+        report = self.layout.last(unit)
+        if report is None or report.address is None or unit in self._running:
+            return
+        task = self._running[unit] = asyncio.get_running_loop().create_task(self._install(unit, report, report.address))
+        task.add_done_callback(lambda _: self._running.pop(unit, None))
+
+    async def _install(self, unit: str, report: Report, address: Address) -> None:
+        async with self._turn:
+            self.post(self.layout.installing(unit, 0.0))
+            try:
+                await self._flash(unit, report, address)
+            except MithermError as problem:
+                self.bench.warn(f"update of {address}: {problem.message}", problem.hint)
+            finally:
+                self.done()
+                self.post(self.layout.installing(unit, None))
+
+    async def _flash(self, unit: str, report: Report, address: Address) -> None:
+        if report.family not in CUSTOM:
+            return
+        shelf = Shelf(self.bench.stores.library)
+        image = shelf.find(Wish(report.family, report.model))
+
+        def tell(event: Event) -> None:
+            if isinstance(event, Progress) and event.unit == "blocks":
+                percent = 100.0 * event.done / max(event.total, 1)
+                if percent - told[-1] >= 5:
+                    told.append(percent)
+                    self.post(self.layout.installing(unit, percent))
+            elif isinstance(event, Notice):
+                self.bench.tell(event)
+
+        told: list[float] = [0.0]
+        pursuit = await flash(replace(self.bench, tell=tell, ask=lambda question: True), str(address), image.name)
+        self.bench.note(f"update of {address}: {pursuit.outcome}")

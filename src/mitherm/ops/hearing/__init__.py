@@ -1,0 +1,1 @@
+"""Adverts: what is in the air, and what it tells about each unit."""

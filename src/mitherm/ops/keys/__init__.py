@@ -1,0 +1,1 @@
+"""Keys of units: made, read, proved, put back, taken over from files and from the account."""

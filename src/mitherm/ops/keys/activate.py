@@ -1,0 +1,123 @@
+"""Activate a stock unit of generation 1: the new keys are in the vault before the unit commits them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from mitherm.device.observation import Observation
+from mitherm.device.signatures import needs_account
+from mitherm.errors import KeysMismatch, KeysMissing, LinkError, MiAuthRefused, NotSupported
+from mitherm.model.address import Address
+from mitherm.model.keys import MiKeys
+from mitherm.model.record import KeyGeneration
+from mitherm.model.sighting import Sighting
+from mitherm.ops.bench import Bench
+from mitherm.ops.guards import RULES, Case, enforce
+from mitherm.ops.keys.login import login_with_vault
+from mitherm.ops.look import look
+from mitherm.protocol.events import StepDone
+from mitherm.protocol.mi.client import login, register
+from mitherm.radio.driver import run
+from mitherm.radio.link import Link
+
+ORIGIN = "activation"
+GENERATION_2: Final = (
+    "stock 2.1.1_0159 accepts no keys made here: add the unit in Mi Home, fetch token and bind key from your account, "
+    "and put them into the vault"
+)
+GENERATION_2_HINT: Final = (
+    "`mitherm keys fetch` (from your account) or `mitherm keys import FILE`, then repeat this command"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """The generation the unit now holds, None after a dry run, and how it came to that."""
+
+    generation: KeyGeneration | None
+    outcome: Literal["activated", "nothing-to-do", "dry-run"]
+
+    @property
+    def changed(self) -> bool:
+        """Whether the keys are new."""
+        return self.outcome == "activated"
+
+
+async def activate(bench: Bench, address: Address) -> Activated:
+    """Activate `address`, or find that the vault can log in already. A dry run ends after the guards.
+
+    Raises NotSupported (custom firmware), KeysMissing (generation 2), GuardRefused (H9, H16), MiAuthRefused.
+    """
+    with bench.stores.journal.operation("activate", address, bench.wall) as entry:
+        found = await look(bench, address)
+        _check_kind(found.seen)
+        if found.seen.registered and bench.stores.vault.current(address) is not None:
+            try:
+                generation = await login_with_vault(bench, address)
+            except KeysMismatch:
+                bench.warn("the keys in the vault are not those of the unit")
+            else:
+                entry.outcome("nothing-to-do")
+                return Activated(generation, "nothing-to-do")
+        if bench.dry_run:
+            _check(bench, address, found.seen)
+            entry.outcome("dry-run")
+            return Activated(None, "dry-run")
+        generation = await register_unit(bench, address, found.sighting, found.seen)
+        entry.outcome("activated")
+        return Activated(generation, "activated")
+
+
+def _check_kind(seen: Observation) -> None:
+    if seen.is_custom:
+        raise NotSupported(
+            f"{seen.label} runs: custom firmware needs no activation",
+            hint="flash it directly: mitherm flash UNIT IMAGE",
+        )
+    if seen.family != "stock":
+        raise NotSupported(f"{seen.label} cannot be activated")
+    if needs_account(seen):
+        raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)
+
+
+def _check(bench: Bench, address: Address, seen: Observation, goal: str = "") -> None:
+    vault = bench.stores.vault
+    vault.check_writable(address)
+    has_keys = vault.current(address) is not None
+    enforce(RULES, Case("activate", address, seen, has_keys=has_keys, goal=goal), bench.waivers)
+
+
+async def register_unit(
+    bench: Bench, address: Address, sighting: Sighting, seen: Observation, *, goal: str = ""
+) -> KeyGeneration:
+    """Guards, registration, login with the new token in the same connection, confirmation in the vault.
+
+    `goal`: where the plan leads that this is a step of.
+    """
+    _check(bench, address, seen, goal)
+    vault = bench.stores.vault
+    kept: list[KeyGeneration] = []
+
+    def keep(what: object) -> None:
+        if not isinstance(what, MiKeys):
+            raise TypeError(f"nothing to keep: {type(what).__name__}")
+        kept.append(vault.add(address, what, ORIGIN, bench.wall()))
+        bench.tell(StepDone("keys", f"new keys {what.fingerprint} are in the vault, read back from disk"))
+
+    async with Link(bench.radio, sighting) as link:
+        keys = await run(register(bench.entropy), link, on_event=bench.tell, keeper=keep)
+        generation = vault.confirm(kept[-1], bench.wall())
+        await _prove(bench, link, keys)
+    bench.tell(StepDone("activate", f"{address} is activated, DID {keys.did}"))
+    return generation
+
+
+async def _prove(bench: Bench, link: Link, keys: MiKeys) -> None:
+    """A login with the new token; that it was stored is known already, so a refusal or a lost link is worth a warning, no more."""
+    if keys.token is None:
+        return
+    try:
+        await run(login(keys.token, bench.entropy), link, on_event=bench.tell)
+    except (KeysMismatch, MiAuthRefused, LinkError) as problem:
+        bench.warn(f"the unit took the new keys but not the login: {problem.message}", problem.hint)

@@ -1,0 +1,186 @@
+"""Do these keys belong to that unit? Tokens by a login, bind keys by a live beacon, pairs by what pvvx firmware shows."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from mitherm.beacon.decode import decode
+from mitherm.beacon.keyring import KeyCheck
+from mitherm.beacon.keys import BeaconKey
+from mitherm.errors import KeysMismatch, LinkTimeout, MiAuthRefused
+from mitherm.model.address import Address
+from mitherm.model.reading import Undecoded
+from mitherm.model.record import KeyGeneration
+from mitherm.model.sighting import Sighting
+from mitherm.ops.bench import Bench
+from mitherm.ops.keys.import_export import everything
+from mitherm.ops.look import look
+from mitherm.ops.target import find
+from mitherm.primitives.secret import Secret
+from mitherm.protocol.mi.client import login
+from mitherm.protocol.pvvx.keys import MiRecords
+from mitherm.radio.addresses import true_address
+from mitherm.radio.driver import run
+from mitherm.radio.link import Link
+
+Answer: TypeAlias = Literal["right", "wrong", "not-tested"]
+
+DURATION_S: Final = 660.0
+"""Stock firmware sends an encrypted object every ten minutes (beacons.md 6.6)."""
+_SHORT_UUID: Final = "-0000-1000-8000-00805f9b34fb"
+
+
+@dataclass(slots=True)
+class Tested:
+    """One generation and what its parts turned out to be; None where it has no such part."""
+
+    generation: KeyGeneration
+    token: Answer | None = None
+    bind_key: Answer | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the unit proved to hold any of it."""
+        return "right" in (self.token, self.bind_key)
+
+
+@dataclass(slots=True)
+class KeyTest:
+    """All generations of a unit, and how they were tested."""
+
+    rows: list[Tested]
+    methods: list[str] = field(default_factory=list)
+
+    @property
+    def answers(self) -> set[Answer | None]:
+        """Every answer given."""
+        return {answer for row in self.rows for answer in (row.token, row.bind_key)}
+
+
+async def check_keys(bench: Bench, address: Address, duration_s: float) -> KeyTest:
+    """Test every generation of the vault; what the unit proved is confirmed there. Raises KeysMissing, DeviceNotFound."""
+    with bench.stores.journal.operation("keys test", address, bench.wall) as entry:
+        test = KeyTest([_untested(one) for one in everything(bench.stores.vault, address)])
+        seen = (await look(bench, address, ask_bound=False)).seen
+        if seen.family == "stock" and any(row.token for row in test.rows):
+            test.methods.append("login")
+            await _test_tokens(bench, address, test.rows)
+        if seen.records is not None:
+            test.methods.append("records")
+            _compare(seen.records, test.rows)
+        if any(row.bind_key == "not-tested" for row in test.rows):
+            test.methods.append("beacon")
+            await _listen(bench, address, test.rows, duration_s)
+        _confirm(bench, test.rows)
+        entry.outcome("right" if any(row.proven for row in test.rows) else "not proven")
+        return test
+
+
+def _untested(generation: KeyGeneration) -> Tested:
+    keys = generation.keys
+    return Tested(
+        generation,
+        "not-tested" if keys.token is not None else None,
+        "not-tested" if keys.bind_key is not None else None,
+    )
+
+
+async def _test_tokens(bench: Bench, address: Address, rows: list[Tested]) -> None:
+    """Each token on a connection of its own: after a mismatch the unit ignores the next login on the same one."""
+    known: dict[Secret, Answer] = {}
+    for row in rows:
+        token = row.generation.keys.token
+        if token is None:
+            continue
+        if token not in known:
+            known[token] = "wrong" if "right" in known.values() else await _login(bench, address, token)
+        row.token = known[token]
+
+
+async def _login(bench: Bench, address: Address, token: Secret) -> Answer:
+    async with Link(bench.radio, await find(bench, address)) as link:
+        try:
+            await run(login(token, bench.entropy), link, on_event=bench.tell)
+        except KeysMismatch:
+            return "wrong"
+        except MiAuthRefused as refusal:
+            bench.warn(f"the unit refused the login: {refusal.message}", refusal.hint)
+            return "wrong"
+    return "right"
+
+
+def _compare(records: MiRecords, rows: list[Tested]) -> None:
+    """pvvx shows the pair itself. Its beacons need not use it, so a bind key of another pair stays open."""
+    current = records.current
+    for row in rows:
+        keys = row.generation.keys
+        if row.token is not None:
+            row.token = "right" if current is not None and keys.token == current.token else "wrong"
+        if row.bind_key is not None and current is not None and keys.bind_key == current.bind_key:
+            row.bind_key = "right"
+
+
+async def _listen(bench: Bench, address: Address, rows: list[Tested], duration_s: float) -> None:
+    open_rows = [row for row in rows if row.bind_key == "not-tested"]
+    checks = {
+        key: KeyCheck(BeaconKey(key), address)
+        for key in dict.fromkeys(row.generation.keys.bind_key for row in open_rows)
+        if key is not None
+    }
+    bench.note(
+        f"waiting up to {duration_s:.0f} s for an encrypted beacon of {address}",
+        "stock firmware sends one about every ten minutes; --duration S limits the wait",
+    )
+    answers: dict[Secret, Answer] = {}
+    with suppress(TimeoutError):
+        async with asyncio.timeout(duration_s), bench.radio.sightings() as sightings:
+            async for sighting in sightings:
+                if true_address(sighting) == address and _take(sighting, address, checks, answers):
+                    break
+    for row in open_rows:
+        key = row.generation.keys.bind_key
+        row.bind_key = answers.get(key, "not-tested") if key is not None else None
+
+
+def _take(sighting: Sighting, address: Address, checks: dict[Secret, KeyCheck], answers: dict[Secret, Answer]) -> bool:
+    """Feed one report to all checks; True once every key has its answer. A beacon that fits one key refutes the others."""
+    for uuid, data in sighting.service_data.items():
+        if not uuid.endswith(_SHORT_UUID) or not isinstance(
+            decode(number := int(uuid[4:8], 16), data, address), Undecoded
+        ):
+            continue
+        for key, check in checks.items():
+            match check.receive(number, data):
+                case "confirmed":
+                    answers.update({other: "right" if other == key else "wrong" for other in checks})
+                    return True
+                case "refuted":
+                    answers[key] = "wrong"
+    return len(answers) == len(checks)
+
+
+def _confirm(bench: Bench, rows: list[Tested]) -> None:
+    """The likeliest generation is confirmed last, so that it counts as the current one."""
+    for row in reversed(rows):
+        if row.proven and "wrong" not in (row.token, row.bind_key):
+            row.generation = bench.stores.vault.confirm(row.generation, bench.wall())
+
+
+def raise_unless_proven(test: KeyTest, result: dict[str, object]) -> None:
+    """Raises KeysMismatch when all that could be tested is wrong, LinkTimeout when nothing could be tested."""
+    if "right" in test.answers:
+        return
+    if "wrong" in test.answers:
+        raise KeysMismatch(
+            "the unit holds none of the keys in the vault",
+            hint="it was activated or added elsewhere since; fetch its keys anew and import them",
+            result=result,
+        )
+    raise LinkTimeout(
+        "nothing could be tested: no encrypted beacon came in time, and this firmware takes no login",
+        hint="an unbound unit, and custom firmware without encryption, never send one; else try a longer --duration",
+        result=result,
+    )

@@ -1,0 +1,234 @@
+"""The Mi keys that a unit on pvvx firmware holds: copy them, put saved ones back, swap, erase. Never command 16, which
+destroys the previous pair (custom-firmware.md 10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from mitherm.device.observation import Observation
+from mitherm.errors import AnswerNeeded, KeysMissing, NotSupported, PeerMisbehaved, StoreError
+from mitherm.model.address import Address
+from mitherm.model.keys import MiKeys, did_record
+from mitherm.model.record import KeyGeneration, StoredBackup
+from mitherm.ops.bench import Bench
+from mitherm.ops.guards import RULES, Case, enforce
+from mitherm.ops.keys.import_export import choose
+from mitherm.ops.keys.records import ORIGIN, erase_records, records_saved, save_records
+from mitherm.ops.look import look
+from mitherm.ops.target import find
+from mitherm.primitives.secret import Secret
+from mitherm.protocol.events import StepDone, StepStarted
+from mitherm.protocol.pvvx.client import set_keys
+from mitherm.protocol.pvvx.keys import MiRecords
+from mitherm.radio.driver import run
+from mitherm.radio.link import Link
+
+_WIRE: Final = "only the wire (a USB-serial adapter on the debug pin) can write records into an empty store"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A backup in the vault and the pairs in it, the one in use last."""
+
+    stored: StoredBackup
+    generations: tuple[KeyGeneration, ...]
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Which pair the unit holds now, which one before, and whether that is a change."""
+
+    now: KeyGeneration
+    before: KeyGeneration
+    outcome: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether the unit was written to."""
+        return self.outcome == "verified"
+
+
+async def backup(bench: Bench, address: Address, *, raw: bool = False) -> Saved:
+    """Copy all Mi records of the unit into the vault. `raw`: the flash sectors too. Raises NotSupported off pvvx."""
+    with bench.stores.journal.operation("keys backup", address, bench.wall) as entry:
+        await _readable(bench, address)
+        saved = await _save(bench, address, raw=raw)
+        entry.outcome("saved" if saved.changed else "nothing-to-do")
+        return saved
+
+
+async def restore(bench: Bench, address: Address, generation: str | None) -> Replaced:
+    """Write a pair of the vault (and its DID) over the one in the unit, and read it back.
+
+    Raises NotSupported where the unit holds no records to replace, KeysMissing, GuardRefused, PeerMisbehaved.
+    """
+    with bench.stores.journal.operation("keys restore", address, bench.wall, sorted(bench.waivers)) as entry:
+        wanted = choose(bench.stores.vault, address, generation)
+        seen, records = await _readable(bench, address)
+        replaced = await _replace(bench, address, seen, records, wanted)
+        entry.outcome(replaced.outcome)
+        return replaced
+
+
+async def swap(bench: Bench, address: Address) -> Replaced:
+    """Bring back the previous pair: the newest superseded one in the unit, else the newest other one in the vault."""
+    with bench.stores.journal.operation("keys swap", address, bench.wall, sorted(bench.waivers)) as entry:
+        seen, records = await _readable(bench, address)
+        replaced = await _replace(bench, address, seen, records, _previous(bench, address, records))
+        entry.outcome(replaced.outcome)
+        return replaced
+
+
+async def erase(bench: Bench, address: Address) -> str:
+    """Save the Mi records, then erase them; returns the outcome. Raises GuardRefused (H10) unless they are saved."""
+    with bench.stores.journal.operation("keys erase", address, bench.wall, sorted(bench.waivers)) as entry:
+        _, records = await _readable(bench, address)
+        if records.empty:
+            outcome = "nothing-to-do"
+        elif bench.dry_run:
+            outcome = "dry-run"
+        else:
+            await _save_or_waive(bench, address)
+            _agree(bench, f"{address}: erase DID and keys? Mi Home then takes it for a new unit")
+            entry.step("erase-mi-records")
+            await erase_records(bench, address)
+            _all_superseded(bench, address)
+            outcome = "verified"
+        entry.outcome(outcome)
+        return outcome
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+async def _readable(bench: Bench, address: Address) -> tuple[Observation, MiRecords]:
+    """The unit and its records. Raises NotSupported on firmware that shows none."""
+    seen = (await look(bench, address, ask_bound=False)).seen
+    if seen.family == "stock":
+        raise NotSupported(
+            f"{seen.label} runs: stock firmware gives its keys to nobody",
+            hint="import them from your account, or `mitherm bring UNIT --to pvvx`, which saves them on the way",
+        )
+    if seen.family == "atc1441":
+        raise NotSupported(
+            f"{seen.label} runs: it erased the Mi records when it first started",
+            hint="there is nothing to read; Mi Home takes the unit for a new one once it runs stock again",
+        )
+    if seen.family != "pvvx":
+        raise NotSupported(f"{seen.label} runs: how it keeps Mi records is not known")
+    if seen.records is None:
+        raise PeerMisbehaved(
+            "the unit did not show its Mi records", hint="try again nearer to it; pvvx before 2.1 cannot show them"
+        )
+    return seen, seen.records
+
+
+async def _save(bench: Bench, address: Address, *, raw: bool = False) -> Saved:
+    vault = bench.stores.vault
+    before = len(vault.backups(address))
+    made = await save_records(bench, address, raw=raw)
+    stored = vault.backups(address)
+    found = (vault.find(address, keys) for keys in made.key_pairs)
+    return Saved(stored[-1], tuple(one for one in found if one is not None), changed=len(stored) > before)
+
+
+async def _save_or_waive(bench: Bench, address: Address) -> None:
+    try:
+        await _save(bench, address)
+    except StoreError as problem:
+        if "H10" not in bench.waivers:
+            raise
+        bench.warn(f"the records are not saved: {problem.message}", problem.hint)
+
+
+async def _replace(
+    bench: Bench, address: Address, seen: Observation, records: MiRecords, wanted: KeyGeneration
+) -> Replaced:
+    """Make `wanted` the pair in use: saved, guarded, asked, written, read back."""
+    current = _check_not_empty(address, records)
+    vault = bench.stores.vault
+    did = _did_to_write(bench, records, wanted.keys)
+    if current.record == wanted.keys.record and did is None:
+        return Replaced(vault.confirm(wanted, bench.wall()), wanted, "nothing-to-do")
+    if bench.dry_run:
+        return Replaced(wanted, wanted, "dry-run")
+    await _save(bench, address)
+    before = vault.find(address, current)
+    if before is None:
+        raise KeysMissing("the pair in the unit is not in the vault", hint="`mitherm keys backup UNIT`")
+    enforce(RULES, Case("erase", address, seen, records_saved=records_saved(bench, address, seen)), bench.waivers)
+    _agree(bench, f"{address}: replace the keys {current.fingerprint} by {wanted.keys.fingerprint}?")
+    return await _write(bench, address, did, wanted, before)
+
+
+async def _write(
+    bench: Bench, address: Address, did: bytes | None, wanted: KeyGeneration, before: KeyGeneration
+) -> Replaced:
+    bench.tell(StepStarted("write-keys", f"{wanted.keys.fingerprint} into {address}"))
+    async with Link(bench.radio, await find(bench, address)) as link:
+        try:
+            await run(set_keys(did, Secret(wanted.keys.record)), link, on_event=bench.tell)
+        except PeerMisbehaved as problem:
+            problem.device = "unknown"
+            raise
+    vault = bench.stores.vault
+    if before.keys.record != wanted.keys.record:
+        vault.supersede(before, bench.wall())
+    confirmed = vault.confirm(wanted, bench.wall())
+    bench.tell(StepDone("write-keys", f"{address} holds {wanted.keys.fingerprint}, read back from the unit"))
+    return Replaced(confirmed, before, "verified")
+
+
+def _check_not_empty(address: Address, records: MiRecords) -> MiKeys:
+    """The pair in use. Raises NotSupported where there is none: the firmware replaces records, it makes none."""
+    if records.current is None:
+        raise NotSupported(f"{address} holds no keys that could be replaced", hint=_WIRE)
+    return records.current
+
+
+def _did_to_write(bench: Bench, records: MiRecords, keys: MiKeys) -> bytes | None:
+    """The DID record that goes with the keys; None where it is there, not known, or cannot be written."""
+    if keys.did is None or keys.did == records.did_text:
+        return None
+    if records.did is None:
+        bench.warn("the unit holds no DID record, so the DID cannot be put back", _WIRE)
+        return None
+    return did_record(keys.did)
+
+
+def _previous(bench: Bench, address: Address, records: MiRecords) -> KeyGeneration:
+    """The pair before the one in use.
+
+    Where the newest superseded record of the unit is the pair in use, a swap was done: then it is the pair that gave way.
+    """
+    vault, current = bench.stores.vault, _check_not_empty(address, records)
+    newest = next(iter(records.previous), None)
+    if newest is not None and newest.record != current.record:
+        return vault.find(address, newest) or vault.add(address, newest, ORIGIN, bench.wall())
+    others = [one for one in vault.generations(address) if _complete(one) and one.keys.record != current.record]
+    if not others:
+        raise KeysMissing(
+            f"neither {address} nor the vault has a previous pair",
+            hint="one boot of stock 1.0.0_0130 removes it from the unit; `mitherm keys import` if you have it elsewhere",
+        )
+    return max(others, key=lambda one: (one.superseded is not None, one.superseded or one.created))
+
+
+def _complete(generation: KeyGeneration) -> bool:
+    keys = generation.keys
+    return generation.kind == "mi" and keys.token is not None and keys.bind_key is not None
+
+
+def _all_superseded(bench: Bench, address: Address) -> None:
+    """After an erase no pair is in use any more."""
+    for one in bench.stores.vault.generations(address):
+        if one.kind == "mi" and one.superseded is None:
+            bench.stores.vault.supersede(one, bench.wall())
+
+
+def _agree(bench: Bench, question: str) -> None:
+    if not bench.ask(question):
+        raise AnswerNeeded("nothing was written", hint="answer yes, or give --yes")

@@ -1,0 +1,1 @@
+"""From what runs on a unit to what is wanted on it: plan, guard, transfer, verify."""

@@ -1,0 +1,283 @@
+"""Pursue a goal: observe, plan, guard, show, do one step, observe again - until nothing is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mitherm.device.identify import known_family
+from mitherm.device.observation import SERIAL_LENGTH, Observation
+from mitherm.device.signatures import needs_signature
+from mitherm.errors import AnswerNeeded, GuardRefused, KeysMissing, NotVerified
+from mitherm.model.address import Address
+from mitherm.ops.bench import Bench
+from mitherm.ops.guards import RULES, Case, Judgement, enforce
+from mitherm.ops.keys.activate import register_unit
+from mitherm.ops.keys.login import login_with_token
+from mitherm.ops.keys.records import erase_records, records_saved, save_records
+from mitherm.ops.look import Look, look
+from mitherm.ops.target import find
+from mitherm.ops.updating.memory import NOT_ACCEPTED, VERIFIED, remembered_build
+from mitherm.ops.updating.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
+from mitherm.ops.updating.transfer import Job, PaceChoice, transfer
+from mitherm.protocol.events import Notice, StepStarted
+from mitherm.store.inventory import KnownUnit
+from mitherm.store.journal import Entry
+
+Planner = Callable[[Observation, Assets], Plan]
+MOST_STEPS = 12
+
+
+@dataclass(slots=True)
+class Pursuit:
+    """What `flash` and `bring` report."""
+
+    plan: Plan
+    before: Observation
+    after: Observation
+    outcome: str = "nothing-to-do"
+    seconds: float = 0.0
+    rules: list[Judgement] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was done to the unit."""
+        return self.outcome == "verified"
+
+
+async def pursue(
+    bench: Bench,
+    address: Address,
+    name: str,
+    planner: Planner,
+    find_image: Callable[..., Any],
+    pace: PaceChoice = "auto",
+) -> Pursuit:
+    """Do what `planner` says until it says nothing more. Raises whatever a step raises; the journal knows how far it got."""
+    start = bench.clock()
+    with bench.stores.journal.operation(name, address, bench.wall, waivers=sorted(bench.waivers)) as entry:
+        known = bench.stores.inventory.get(address)
+        road = _Road(bench, address, planner, find_image, pace, entry, known)
+        pursuit = await road.travel()
+        entry.outcome(pursuit.outcome)
+        pursuit.seconds = round(bench.clock() - start, 3)
+        return pursuit
+
+
+@dataclass(slots=True)
+class _Expected:
+    """The unit as a later step of the plan will meet it."""
+
+    seen: Observation
+    records_saved: bool
+    has_keys: bool
+
+    def after(self, step: Step) -> _Expected:
+        """The unit as it should be after `step`."""
+        match step:
+            case Activate():
+                return _Expected(replace(self.seen, registered=True), self.records_saved, has_keys=True)
+            case SaveRecords():
+                return _Expected(self.seen, records_saved=True, has_keys=self.has_keys)
+            case EraseRecords():
+                return self
+            case Flash():
+                return _Expected(_flashed(self.seen, step), records_saved=False, has_keys=self.has_keys)
+
+
+def _flashed(seen: Observation, step: Flash) -> Observation:
+    image = step.image
+    identity = replace(seen.identity, family=known_family(image.family), version=image.version)
+    serial = seen.serial[:SERIAL_LENGTH] if seen.serial else None
+    return replace(seen, identity=identity, mi_generation=None, records=None, serial=serial)
+
+
+def _just_done(step: Step, plan: Plan) -> bool:
+    """Whether all that is left is the image that was verified a moment ago: firmware without a version looks so."""
+    left = plan.steps[-1] if len(plan.steps) == 1 else None
+    return isinstance(step, Flash) and isinstance(left, Flash) and left.image.data == step.image.data
+
+
+@dataclass(slots=True)
+class _Road:
+    """One operation on one unit."""
+
+    bench: Bench
+    address: Address
+    planner: Planner
+    find_image: Callable[..., Any]
+    pace: PaceChoice
+    entry: Entry
+    known: KnownUnit | None
+    """What the inventory knew before this operation."""
+    detoured: bool = False
+
+    async def travel(self) -> Pursuit:
+        """Everything from the first look on."""
+        found = await look(self.bench, self.address, weigh=True)
+        seen = found.seen
+        self._notice_update(seen)
+        plan = await self._first_plan(seen)
+        pursuit = Pursuit(plan, seen, seen)
+        self._show(plan)
+        if plan.steps:
+            pursuit.rules = self._guard_all(seen, plan)
+            if self.bench.dry_run:
+                pursuit.outcome = "dry-run"
+                return pursuit
+            self._agree(plan)
+            pursuit.after = await self._work(found, plan)
+            pursuit.outcome = "verified"
+        return pursuit
+
+    def _notice_update(self, seen: Observation) -> None:
+        """Hazard H8: the vendor's app changes stock firmware unasked."""
+        known = self.known
+        if known is None or (known.family, seen.family) != ("stock", "stock") or known.version in (None, seen.version):
+            return
+        self.bench.warn(
+            f"stock {known.version} ran here before, now it is {seen.version}",
+            "decline firmware updates in the Mi Home app",
+        )
+
+    # --- planning -----------------------------------------------------------------------------------------------------
+
+    def _plan(self, seen: Observation) -> Plan:
+        return self.planner(seen, self._assets(seen))
+
+    async def _first_plan(self, seen: Observation) -> Plan:
+        """The plan; where only the owner's token is missing and somebody can be asked, it is asked for, once."""
+        try:
+            return self._plan(seen)
+        except KeysMissing as missing:
+            if seen.family != "stock" or seen.registered is False or self.bench.ask_token is None:
+                raise
+            self.bench.note(missing.message)
+            token = self.bench.ask_token(f"token of {self.address} (24 hex digits)")
+            if token is None:
+                raise
+            await login_with_token(self.bench, self.address, token)
+            return self._plan(replace(seen, registered=True))
+
+    def _assets(self, seen: Observation) -> Assets:
+        vault = self.bench.stores.vault
+        return Assets(
+            has_token=any(one.keys.token is not None for one in vault.generations(self.address)),
+            records_saved=records_saved(self.bench, self.address, seen),
+            may_replace_keys="H9" in self.bench.waivers,
+            build=remembered_build(self.bench.stores.journal, self.address),
+            known_board=self.known.hardware if self.known else None,
+            find_image=self.find_image,
+        )
+
+    def _show(self, plan: Plan) -> None:
+        for note in plan.notes:
+            self.bench.tell(Notice("info", note))
+        for number, line in enumerate(plan.lines(), 1):
+            self.bench.tell(Notice("info", f"{number}. {line['step']}: {line['reason']}"))
+
+    def _agree(self, plan: Plan) -> None:
+        steps = ", ".join(line["step"] for line in plan.lines())
+        if not self.bench.ask(f"{self.address}: do this now? ({steps})"):
+            raise AnswerNeeded("nothing was done", hint="answer yes, or give --yes")
+
+    # --- guarding -----------------------------------------------------------------------------------------------------
+
+    def _guard_all(self, seen: Observation, plan: Plan) -> list[Judgement]:
+        """Judge every step before the first one is done, each against the unit as that step will meet it."""
+        self.bench.stores.vault.check_writable(self.address)
+        judgements: list[Judgement] = []
+        expected = self._now(seen)
+        for step in plan.steps:
+            judgements += self._guard(expected, step, plan)
+            expected = expected.after(step)
+        for judgement in judgements:
+            if judgement.waived and judgement.verdict.message:
+                self.bench.warn(f"waived: {judgement.verdict.message} ({judgement.rule.id})")
+        return judgements
+
+    def _now(self, seen: Observation) -> _Expected:
+        has_keys = self.bench.stores.vault.current(self.address) is not None
+        readable = seen.records is not None and seen.records.keys is not None
+        return _Expected(seen, records_saved(self.bench, self.address, seen), has_keys or readable)
+
+    def _guard(self, expected: _Expected, step: Step, plan: Plan) -> list[Judgement]:
+        if isinstance(step, SaveRecords):
+            return []
+        image = step.image if isinstance(step, Flash) else None
+        case = Case(
+            action="activate" if isinstance(step, Activate) else "erase" if isinstance(step, EraseRecords) else "flash",
+            chosen=self.address,
+            seen=expected.seen,
+            image=image,
+            extended=isinstance(step, Flash) and step.area_kib is not None,
+            passing=sum(isinstance(other, Flash) for other in plan.steps[plan.steps.index(step) :]) > 1,
+            goal=plan.goal,
+            records_saved=expected.records_saved,
+            has_keys=expected.has_keys,
+            refused_before=remembered_build(self.bench.stores.journal, self.address) == "other"
+            and not any(isinstance(other, Flash) and other.image.inspection.signed for other in plan.steps),
+            known_board=self.known.hardware if self.known else None,
+            known_version=self.known.version if self.known and self.known.family == "stock" else None,
+            synthetic_allowed=self.bench.allow_synthetic,
+        )
+        return enforce(RULES, case, self.bench.waivers)
+
+    # --- doing --------------------------------------------------------------------------------------------------------
+
+    async def _work(self, found: Look, plan: Plan) -> Observation:
+        seen, begun = found.seen, False
+        for _ in range(MOST_STEPS):
+            if not plan.steps:
+                return seen
+            step = plan.steps[0]
+            try:
+                self._guard(self._now(seen), step, plan)
+            except GuardRefused as refusal:
+                refusal.device = "changed" if begun else "unchanged"
+                raise
+            self.entry.step(step.name)
+            begun = True
+            try:
+                seen = await self._do(step, seen, plan.goal)
+            except NotVerified as problem:
+                plan = self._longer_road(problem, seen, step)
+                continue
+            self.entry.step(VERIFIED + step.name)
+            plan = self._plan(seen)
+            if _just_done(step, plan):
+                return seen
+        raise NotVerified(f"{self.address} does not get nearer to the goal", hint="look at it with `mitherm info`")
+
+    async def _do(self, step: Step, seen: Observation, goal: str) -> Observation:
+        """One step; returns the unit as it is then, looked at only where the step changed what is not known."""
+        bench, address = self.bench, self.address
+        bench.tell(StepStarted(step.name, step.reason))
+        match step:
+            case Activate():
+                sighting = await find(bench, address)
+                generation = await register_unit(bench, address, sighting, seen, goal=goal)
+                return replace(seen, registered=True, did=generation.keys.did)
+            case SaveRecords():
+                await save_records(bench, address, seen=seen)
+                return seen
+            case EraseRecords():
+                return await erase_records(bench, address, seen)
+            case Flash():
+                return await transfer(bench, Job(address, step, seen), self.pace)
+
+    def _longer_road(self, problem: NotVerified, seen: Observation, step: Step) -> Plan:
+        """Where a signature check refused the image: by way of the genuine one, once, if that is at hand."""
+        if (problem.result or {}).get("found") != "old-firmware":
+            raise problem
+        self.entry.step(NOT_ACCEPTED + step.name)
+        plan = self._plan(seen)
+        if self.detoured or not needs_signature(seen) or not plan.steps or plan.steps[0].name == step.name:
+            raise problem
+        self.detoured = True
+        self.bench.warn(problem.message)
+        self._show(plan)
+        self._guard_all(seen, plan)
+        self._agree(plan)
+        return plan

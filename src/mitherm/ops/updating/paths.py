@@ -1,0 +1,159 @@
+"""Every road: from each firmware a unit may run to each goal, as the planner plans it, or why there is none over the air."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from mitherm.device.identify import Family, Identity
+from mitherm.device.observation import Observation
+from mitherm.errors import KeysMissing, MithermError
+from mitherm.image.inspect import inspect
+from mitherm.image.sign_file import SignFile
+from mitherm.image.synth import SIGN_KIND, package
+from mitherm.model.address import Address
+from mitherm.model.gatt import GattTable
+from mitherm.model.models import LYWSD03MMC
+from mitherm.ops.files.images import Chosen, Wish
+from mitherm.ops.updating.plan import make_plan
+from mitherm.ops.updating.steps import Assets, Plan
+from mitherm.primitives.secret import Secret
+from mitherm.protocol.pvvx.keys import MacRecord, MiRecords
+
+GOALS: Final = (
+    "pvvx",
+    "atc1441",
+    "stock-1.0.0_0109",
+    "stock-1.0.0_0130",
+    "stock-2.1.1_0159",
+    "stock-2.1.1_0159_B1.6",
+    "mi-home-ready",
+)
+NEWEST_PVVX: Final = "5.8"
+_ADDRESS: Final = Address.parse("A4:C1:38:00:00:01")
+_WIRE: Final = "no road over the air; use the wire"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A unit as it may be found: what it runs, whether it holds keys, whether the vault has them."""
+
+    label: str
+    seen: Observation
+    has_token: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """How to come from one state to one goal: `steps` (none where it is reached already), or what is in the way."""
+
+    start: str
+    goal: str
+    steps: tuple[str, ...] = ()
+    needs: str = ""
+    """What the owner must do first; the road is open then."""
+    closed: str = ""
+    """Why there is none."""
+
+    def to_json(self) -> dict[str, object]:
+        """For `firmware roads --json`."""
+        return {
+            "from": self.start,
+            "to": self.goal,
+            "open": not self.closed,
+            "steps": list(self.steps),
+            "needs": self.needs or None,
+            "closed": self.closed or None,
+        }
+
+
+def roads() -> list[Road]:
+    """All of them."""
+    return [_road(start, goal) for start in starts() for goal in GOALS]
+
+
+def starts() -> Iterator[Start]:
+    """The states a unit may be found in."""
+    for version in ("1.0.0_0109", "1.0.0_0130", "2.1.1_0159"):
+        yield Start(f"stock {version}, not bound", _stock(version, registered=False))
+        yield Start(f"stock {version}, bound, keys in the vault", _stock(version, registered=True), has_token=True)
+        yield Start(f"stock {version}, bound, keys unknown", _stock(version, registered=True))
+    yield Start(
+        "stock 2.1.1_0159 build B1.6, bound, keys in the vault",
+        _stock("2.1.1_0159", registered=True, serial="F2.0-CFMK-LB-ZCXTJ--06"),
+        has_token=True,
+    )
+    yield Start("stock, bound by a flasher (-29), keys in the vault", _flashers(), has_token=True)
+    yield Start("atc1441", _unit("atc1441", None, hardware=None))
+    yield Start("pvvx 5.8", _unit("pvvx", NEWEST_PVVX, records=_records()))
+    yield Start("pvvx 4.5", _unit("pvvx", "4.5", records=_records()))
+    yield Start("Zigbee", _unit("zbdevice", None))
+    yield Start("PHY62x2", _unit("phy62x2", None))
+    yield Start("other or unknown", _unit("other", None))
+
+
+def _road(start: Start, goal: str) -> Road:
+    try:
+        plan = make_plan(goal, start.seen, Assets(has_token=start.has_token, find_image=_everything))
+    except KeysMissing as missing:
+        return Road(start.label, goal, needs=f"{missing.message} ({missing.hint})")
+    except MithermError as problem:
+        hint = f": {problem.hint}" if problem.hint else ""
+        return Road(start.label, goal, closed=f"{_WIRE}{hint}")
+    return Road(start.label, goal, _steps(plan))
+
+
+def _steps(plan: Plan) -> tuple[str, ...]:
+    return tuple(line["step"] for line in plan.lines() if line["step"] != "verify")
+
+
+# --- units and images for the purpose ---------------------------------------------------------------------------------
+
+
+def _unit(
+    family: Family, version: str | None, *, hardware: str | None = "B1.4", records: MiRecords | None = None
+) -> Observation:
+    identity = Identity(family, version, LYWSD03MMC, hardware, hardware)
+    return Observation(_ADDRESS, identity, GattTable(()), records=records, proofs=(("advertised", _ADDRESS),))
+
+
+def _stock(version: str, *, registered: bool, serial: str = "F1.0-CFMK-LB-ZCXTJ--", did: str = "") -> Observation:
+    identity = Identity("stock", version, LYWSD03MMC, "B1.4", "B1.4")
+    return Observation(
+        _ADDRESS,
+        identity,
+        GattTable(()),
+        did=did or ("blt.3.1abcdefghijkl" if registered else None),
+        did_read=True,
+        mi_generation=2 if version.startswith("2.") else 1,
+        registered=registered,
+        serial=serial,
+        proofs=(("advertised", _ADDRESS),),
+    )
+
+
+def _flashers() -> Observation:
+    return _stock("1.0.0_0130", registered=True, did="blt.3.129vAbCdEfATC")
+
+
+def _records() -> MiRecords:
+    return MiRecords(
+        MacRecord(_ADDRESS, bytes(2)), b"blt.3.1abcdefghijkl".rjust(20, b"\0"), Secret(bytes(28)), bytes(4)
+    )
+
+
+def _everything(wish: Wish) -> Chosen:
+    """A library with every image in it, played by synthetic ones."""
+    version = wish.version or (NEWEST_PVVX if wish.family == "pvvx" else None)
+    kind = f"{wish.family}-{version}" if version else wish.family
+    return _image(kind, wish.signed_for is not None)
+
+
+@cache
+def _image(kind: str, signed: bool) -> Chosen:
+    data = package(kind)
+    if signed:
+        data = SignFile.from_bytes(package(SIGN_KIND)).apply(data)
+    return Chosen(kind, data, inspect(data))

@@ -1,0 +1,266 @@
+"""Plans: the steps from what was observed to a goal. Pure: the same observation gives the same plan.
+
+A plan is made from what the unit shows, one step is done, the unit is looked at again and the rest is planned anew, so work
+that was interrupted anywhere is continued by saying the same thing again. The one thing that is remembered between two runs
+is which build of 2.1.1_0159 a unit seems to run (`ops/memory.py`), because no unit tells it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from mitherm.device.capacity import area_for, needs_extended, offers_extended, stock_of
+from mitherm.device.observation import NEW_BOARD, Observation
+from mitherm.device.signatures import SIGNED_STOCK, needs_account, needs_signature
+from mitherm.errors import ImageMissing, KeysMissing, NotSupported, UsageProblem
+from mitherm.image.recognise import Kind
+from mitherm.model.models import same_version
+from mitherm.ops.files.images import Chosen, Wish
+from mitherm.ops.keys.activate import GENERATION_2, GENERATION_2_HINT
+from mitherm.ops.updating.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
+
+GOALS: Final = ("pvvx", "atc1441", "stock", "mi-home-ready")
+"""What `bring` can reach; families may be followed by a version: pvvx-5.8, stock-2.1.1_0159."""
+
+STOCK_FOR_MI_HOME: Final = "1.0.0_0130"
+"""Its first boot erases both homes of the record store when 0x78000 is blank (flash-layout.md 3.5, trap 2)."""
+STOCK_NEW_BOARD: Final = SIGNED_STOCK + "_B1.6"
+
+_START: Final = ("stock", "pvvx", "atc1441")
+_NO_ROAD: Final = {
+    "zbdevice": "Zigbee firmware is changed by its coordinator, with the container of the firmware you want",
+    "phy62x2": "a PHY62x2 chip: no Telink image fits it",
+}
+
+
+def parse_goal(text: str) -> tuple[str, str | None]:
+    """Family (or mi-home-ready) and the version where one was named. Raises UsageProblem."""
+    kind = Kind.parse(text)
+    if text not in GOALS and kind is None:
+        raise UsageProblem(f"unknown goal {text!r}", hint=f"goals: {', '.join(GOALS)}; or a version, such as pvvx-5.8")
+    family, _, version = (text, "", "") if text in GOALS else text.partition("-")
+    return family, version or None
+
+
+def make_plan(goal: str, seen: Observation, assets: Assets, *, fresh: bool = False) -> Plan:
+    """The road from `seen` to `goal`.
+
+    Raises UsageProblem, KeysMissing, ImageMissing, NotSupported when there is none, with what would open it. `fresh`: with
+    mi-home-ready, erase a DID that looks genuine too.
+    """
+    family, version = parse_goal(goal)
+    _check_start(seen)
+    if family == "mi-home-ready":
+        return _to_mi_home(seen, assets, fresh)
+    if seen.family == family:
+        return _update(goal, version, seen, assets)
+    wish = _stock(seen, assets, version) if family == "stock" else Wish(family, seen.identity.model, version)
+    return Plan(goal, _enter(seen, assets, wish, f"the goal is {goal}"), _what_it_needs(seen, assets))
+
+
+def plan_image(seen: Observation, assets: Assets, image: Chosen) -> Plan:
+    """The road to one given image: nothing where it runs already. Raises as `make_plan`."""
+    _check_start(seen)
+    if _runs(seen, assets, image):
+        return Plan(image.label, notes=(f"{seen.label} runs already",))
+    reason = f"you asked for {image.name}"
+    wish = Wish(image.family, seen.identity.model, image.full_version)
+    if needs_extended(image.inspection, seen) and not offers_extended(seen) and image.inspection.kind != "telink":
+        steps = (
+            *_enter(seen, assets, Wish("pvvx", seen.identity.model), "only pvvx 4.6 or newer has the extended update"),
+            SaveRecords("the extended update may erase the Mi records: they go to the vault first"),
+            _extended(image, reason, seen),
+        )
+        return Plan(image.label, steps, _what_it_needs(seen, assets))
+    return Plan(image.label, _enter(seen, assets, wish, reason, as_it_is=True), _what_it_needs(seen, assets))
+
+
+def _check_start(seen: Observation) -> None:
+    if seen.family not in _START:
+        raise NotSupported(
+            f"no road over the air from {seen.label}; use the wire",
+            hint=_NO_ROAD.get(seen.family, "`mitherm info` shows what was recognised"),
+        )
+
+
+def _runs(seen: Observation, assets: Assets, image: Chosen) -> bool:
+    if (seen.family, seen.identity.model) != (image.family, image.inspection.model) or image.version is None:
+        return False
+    if not same_version(image.version, seen.version):
+        return False
+    if not needs_signature(seen):
+        return True
+    return image.inspection.build == ("B1.6" if _other_build(seen, assets) else assets.build)
+
+
+def _runs_version(seen: Observation, assets: Assets, version: str) -> bool:
+    """The same for a version that was named; where nothing tells the build, it counts as the common one."""
+    if not same_version(version.removesuffix("_B1.6"), seen.version):
+        return False
+    return not needs_signature(seen) or version.endswith("_B1.6") == _other_build(seen, assets)
+
+
+def _other_build(seen: Observation, assets: Assets) -> bool:
+    return seen.build_hint is not None or assets.build == "other"
+
+
+def _what_it_needs(seen: Observation, assets: Assets) -> tuple[str, ...]:
+    """Said at once, before anything else (N1)."""
+    if not needs_signature(seen):
+        return ()
+    keys = "the vault has one" if assets.has_token else "the vault has none yet"
+    return (
+        f"stock {seen.version or '2.1.1_0159'} takes an update only after a login with the token from the owner's account "
+        f"({keys}), and only images with a signature tail",
+    )
+
+
+def _stock(seen: Observation, assets: Assets, version: str | None) -> Wish:
+    board = seen.board or assets.known_board
+    default = STOCK_NEW_BOARD if board == NEW_BOARD else STOCK_FOR_MI_HOME
+    return Wish("stock", seen.identity.model, version or default)
+
+
+def _update(goal: str, version: str | None, seen: Observation, assets: Assets) -> Plan:
+    """The family is right already: work only where a version or an image was named and differs."""
+    family = seen.family
+    wish = Wish(family, seen.identity.model, version, named_only=version is None)
+    if version is not None and _runs_version(seen, assets, version):
+        return Plan(goal)
+    try:
+        image = assets.find_image(wish)
+    except ImageMissing:
+        if version is not None:
+            raise
+        return Plan(goal)
+    if image.version is None or _runs(seen, assets, image):
+        return Plan(goal)
+    reason = f"{seen.label} runs, {image.label} was asked for"
+    return Plan(goal, _enter(seen, assets, wish, reason), _what_it_needs(seen, assets))
+
+
+# --- one change of firmware -------------------------------------------------------------------------------------------
+
+
+def _enter(seen: Observation, assets: Assets, wish: Wish, reason: str, *, as_it_is: bool = False) -> tuple[Step, ...]:
+    """The steps that put an image of `wish` on the unit as it is now. `as_it_is`: with no detour over other firmware."""
+    if seen.family != "stock":
+        image = assets.find_image(wish)
+        if needs_extended(image.inspection, seen) and offers_extended(seen):
+            return (*_save(seen, assets), _extended(image, reason, seen))
+        return (*_save(seen, assets), Flash(image, reason))
+    stock = stock_of(seen)
+    if stock is not None and not stock.supports_ota:
+        raise NotSupported(f"no road over the air from {seen.label} of this model; use the wire")
+    if stock is not None and not stock.needs_login(seen.registered):
+        return (Flash(assets.find_image(wish), reason),)
+    access = _access(seen, assets)
+    if not needs_signature(seen):
+        return (*access, Flash(assets.find_image(wish), reason, login=True))
+    if wish.family == "stock":
+        return (*access, *_stock_over_signed(seen, assets, wish, reason, as_it_is))
+    image = assets.find_image(wish.with_signature(seen))
+    return (*access, *_genuine_first(seen, assets), Flash(image, reason, login=True))
+
+
+def _stock_over_signed(seen: Observation, assets: Assets, wish: Wish, reason: str, as_it_is: bool) -> tuple[Step, ...]:
+    """Signed stock goes straight, unsigned stock only by way of custom firmware."""
+    image = assets.find_image(wish)
+    if as_it_is or image.inspection.signed:
+        return (Flash(image, reason, login=True),)
+    custom = assets.find_image(Wish("pvvx", seen.identity.model).with_signature(seen))
+    return (
+        *_genuine_first(seen, assets),
+        Flash(custom, f"{seen.label} takes no unsigned stock; pvvx takes any", login=True),
+        SaveRecords("nothing may be lost: the Mi records go to the vault before anything changes"),
+        Flash(image, reason),
+    )
+
+
+def _extended(image: Chosen, reason: str, seen: Observation) -> Flash:
+    return Flash(image, reason, area_kib=area_for(image.inspection, seen))
+
+
+def _genuine_first(seen: Observation, assets: Assets) -> tuple[Step, ...]:
+    """Where another build than c seems to run: the genuine signed image, if it is at hand (telink-ota.md 10)."""
+    if assets.build == "c" or (assets.build is None and seen.build_hint is None):
+        return ()
+    try:
+        image = assets.find_image(Wish("stock", seen.identity.model, SIGNED_STOCK, genuine=True))
+    except ImageMissing:
+        return ()
+    return (Flash(image, "every build accepts it, and it makes the build known", login=True),)
+
+
+def _access(seen: Observation, assets: Assets) -> tuple[Step, ...]:
+    """What opens the OTA gate of stock firmware: nothing where the vault has keys, else an activation."""
+    if assets.has_token and seen.registered is not False:
+        return ()
+    if needs_account(seen):
+        if seen.registered is False:
+            raise KeysMissing(f"the unit is not bound, and {GENERATION_2}", hint=GENERATION_2_HINT)
+        raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)
+    if seen.registered is False or assets.may_replace_keys:
+        return (Activate("stock firmware takes an update only after a login, and a login needs keys"),)
+    raise KeysMissing(
+        "the unit holds keys that the vault does not have",
+        hint="import them with `mitherm keys import`, or let new ones replace them with --replace-keys "
+        "(whoever uses the old ones, such as Mi Home, then loses the unit)",
+    )
+
+
+def _save(seen: Observation, assets: Assets) -> tuple[Step, ...]:
+    if seen.records is not None and not seen.records.empty and not assets.records_saved:
+        return (SaveRecords("nothing may be lost: the Mi records go to the vault before anything changes"),)
+    return ()
+
+
+# --- Mi Home ----------------------------------------------------------------------------------------------------------
+
+
+def _to_mi_home(seen: Observation, assets: Assets, fresh: bool) -> Plan:
+    goal = "mi-home-ready"
+    if seen.family == "stock":
+        if not (seen.invented_did or (fresh and seen.did is not None)):
+            return Plan(goal, notes=(_ready_note(seen),))
+        return Plan(goal, _cure(seen, assets), _what_it_needs(seen, assets))
+    steps = _save(seen, assets)
+    if seen.records is not None and not seen.records.empty:
+        steps = (*steps, EraseRecords("without a DID record the cloud issues a new one"))
+    return Plan(goal, (*steps, _back(seen, assets)))
+
+
+def _cure(seen: Observation, assets: Assets) -> tuple[Step, ...]:
+    cause = (
+        f"the DID {seen.did} was made up by a flasher and the cloud refuses it: that is error -29"
+        if seen.invented_did
+        else "you asked for a fresh identity"
+    )
+    wish = Wish("pvvx", seen.identity.model)
+    steps = _enter(seen, replace(assets, may_replace_keys=True), wish, f"{cause}; only custom firmware can erase it")
+    return (
+        *(_knowingly(step) for step in steps),
+        SaveRecords("the Mi records go to the vault first"),
+        EraseRecords("without a DID record the cloud issues a new one"),
+        _back(seen, assets),
+    )
+
+
+def _knowingly(step: Step) -> Step:
+    if not isinstance(step, Activate):
+        return step
+    return Activate(f"{step.reason}; those it holds now are erased by this plan anyway")
+
+
+def _back(seen: Observation, assets: Assets) -> Flash:
+    return Flash(assets.find_image(_stock(seen, assets, None)), "Mi Home speaks only to stock firmware")
+
+
+def _ready_note(seen: Observation) -> str:
+    if seen.did is None:
+        return "no DID is stored: Mi Home will give the unit a new one"
+    return (
+        f"the DID {seen.did} looks genuine. If Mi Home still says -29, another account holds the unit: delete it there, "
+        "or repeat with --fresh"
+    )

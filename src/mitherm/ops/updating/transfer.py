@@ -1,0 +1,241 @@
+"""Send an image and see what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from mitherm.device.observation import NEW_BOARD, Observation
+from mitherm.device.signatures import FOUR_STEPS, needs_signature, refused_because
+from mitherm.errors import (
+    DeviceNotFound,
+    KeyProblem,
+    LinkError,
+    MithermError,
+    NotSupported,
+    NotVerified,
+    PeerMisbehaved,
+    TransferFailed,
+)
+from mitherm.model.address import Address
+from mitherm.model.models import same_version
+from mitherm.ops.bench import Bench
+from mitherm.ops.files.images import Chosen
+from mitherm.ops.keys.login import logged_in
+from mitherm.ops.look import look
+from mitherm.ops.target import find
+from mitherm.ops.updating.steps import Flash
+from mitherm.protocol.events import Notice, StepDone, StepStarted
+from mitherm.protocol.ota.client import Pace, send_image
+from mitherm.protocol.ota.extended import clear_area
+from mitherm.protocol.ota.packets import BANK_SIZE
+from mitherm.radio.driver import run
+from mitherm.radio.link import Link
+
+PaceChoice: TypeAlias = Literal["auto", "fast", "safe"]
+PACES: Final = {"auto": (Pace.FAST, Pace.SAFE), "fast": (Pace.FAST,), "safe": (Pace.SAFE,)}
+GIVE_UP_S: Final = {"stock": 7.5, "atc1441": 7.0}
+"""The inactivity limit of the running firmware and a little: after it a broken transfer has left nothing behind."""
+GIVE_UP_LONGEST_S: Final = 18.0
+"""The same for pvvx, and for what is not known."""
+REAPPEAR_S: Final = 60.0
+"""How long a unit may take to advertise again: it clears the idle bank first, and a signature check takes seconds."""
+LOOK_AGAIN: Final = 3
+
+Found: TypeAlias = Literal["old-firmware", "other-firmware", "dark", "unreadable", "same-version"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One transfer: what, to which unit, and how that was before."""
+
+    address: Address
+    step: Flash
+    before: Observation
+
+    @property
+    def image(self) -> Chosen:
+        """What is sent."""
+        return self.step.image
+
+    @property
+    def distinguishable(self) -> bool:
+        """Whether old and new firmware can be told apart afterwards."""
+        return not self.runs_on(self.before)
+
+    def runs_on(self, seen: Observation) -> bool:
+        """Whether the unit runs the image, as far as can be told."""
+        version = self.image.version
+        if seen.family != self.image.family or not (version is None or same_version(version, seen.version)):
+            return False
+        build = self.image.inspection.build
+        return not build or seen.serial is None or (seen.build_hint or "c") == build
+
+    def unchanged(self, seen: Observation) -> bool:
+        """Whether the old firmware runs."""
+        return _shown(seen) == _shown(self.before)
+
+
+def _shown(seen: Observation) -> tuple[str | None, ...]:
+    return (seen.family, seen.version, seen.build_hint)
+
+
+async def transfer(bench: Bench, job: Job, pace: PaceChoice = "auto") -> Observation:
+    """Send the image, wait for the restart, verify. Returns the unit as it is now; raises TransferFailed, NotVerified.
+
+    `auto` begins fast. When that breaks, or its end is lost, it waits until the unit has given up, looks, and repeats at
+    the safe pace, once, with a login of its own. A refused signature is not repeated.
+    """
+    first, *others = PACES[pace]
+    problem = await _attempt(bench, job, first)
+    if problem is None:
+        after = await _see_again(bench, job)
+        if job.runs_on(after):
+            return _verified(bench, job, after)
+        if not others or not job.unchanged(after) or needs_signature(job.before):
+            raise _not_verified(job, after)
+        problem = TransferFailed("the old firmware is back: the end of the transfer was lost")
+    for slower in others:
+        bench.tell(Notice("warning", f"{problem.message}; again at the safe pace"))
+        return await _again(bench, job, slower)
+    raise _broken(problem)
+
+
+async def _again(bench: Bench, job: Job, pace: Pace) -> Observation:
+    """Once more. Perhaps the last packet arrived and only its echo was lost: then nothing is left to do."""
+    await asyncio.sleep(GIVE_UP_S.get(job.before.family, GIVE_UP_LONGEST_S))
+    now = await _see_again(bench, job)
+    if job.distinguishable and job.runs_on(now):
+        return _verified(bench, job, now)
+    if not job.unchanged(now):
+        raise _not_verified(job, now)
+    problem = await _attempt(bench, job, pace)
+    if problem is not None:
+        raise _broken(problem)
+    after = await _see_again(bench, job)
+    if not job.runs_on(after):
+        raise _not_verified(job, after)
+    return _verified(bench, job, after)
+
+
+async def _attempt(bench: Bench, job: Job, pace: Pace) -> MithermError | None:
+    """None once everything is across and the unit restarts; else why not."""
+    try:
+        async with _link(bench, job) as link:
+            limit = await _clear(bench, job, link)
+            sending = send_image(job.image.data, pace, stock=job.step.login, limit=limit)
+            await run(sending, link, on_event=bench.tell)
+    except (LinkError, TransferFailed) as problem:
+        return problem
+    bench.tell(StepDone("transfer", f"{len(job.image.data)} bytes are across, the unit restarts"))
+    return None
+
+
+async def _clear(bench: Bench, job: Job, link: Link) -> int:
+    """Bytes there is room for."""
+    if job.step.area_kib is None:
+        return max(BANK_SIZE, job.image.inspection.padded_length)
+    try:
+        return await run(clear_area(job.step.area_kib), link, on_event=bench.tell)
+    except PeerMisbehaved as refusal:
+        raise NotSupported(
+            refusal.message, hint="nothing was written; update pvvx to the newest version first"
+        ) from refusal
+
+
+def _broken(problem: MithermError) -> TransferFailed:
+    return TransferFailed(
+        f"the transfer broke off: {problem.message}",
+        hint="An interrupted transfer is harmless: the old firmware goes on. Move closer, use a fresh cell, repeat.",
+        device=problem.device,
+    )
+
+
+@asynccontextmanager
+async def _link(bench: Bench, job: Job) -> AsyncIterator[Link]:
+    if job.step.login:
+        async with logged_in(bench, job.address) as (link, _):
+            yield link
+    else:
+        async with Link(bench.radio, await find(bench, job.address)) as link:
+            yield link
+
+
+# --- afterwards -------------------------------------------------------------------------------------------------------
+
+
+async def _see_again(bench: Bench, job: Job) -> Observation:
+    """The unit after its restart. A link that still belongs to the time before, or a stale table, is tried again."""
+    bench.tell(StepStarted("verify", f"wait until {job.address} advertises again"))
+    problem: MithermError | None = None
+    for _ in range(LOOK_AGAIN):
+        try:
+            return (await look(bench, job.address, timeout_s=REAPPEAR_S, ask_bound=not job.step.login)).seen
+        except DeviceNotFound as gone:
+            raise _gone(job) from gone
+        except (LinkError, KeyProblem) as trouble:
+            problem = trouble
+    raise _failed(
+        f"transferred, and {job.address} advertises, but it cannot be read: {problem.message if problem else 'no answer'}",
+        "look again later with `mitherm info`",
+        "unreadable",
+    ) from problem
+
+
+def _verified(bench: Bench, job: Job, after: Observation) -> Observation:
+    if not job.distinguishable and needs_signature(job.before) and not job.image.inspection.signed:
+        raise _failed(
+            f"transferred; {after.label} ran before and runs now, and nothing tells whether it is the new one",
+            f"probably it is not: {refused_because(job.image.inspection, after)}",
+            "same-version",
+        )
+    bench.tell(StepDone("verify", f"{job.address} runs {after.label}"))
+    if after.board in (None, NEW_BOARD):
+        bench.note(
+            "if the display is dark or garbled, the unit is not dead: another version fits its board, flash that"
+        )
+    return after
+
+
+def _not_verified(job: Job, after: Observation) -> NotVerified:
+    if not job.unchanged(after):
+        return _failed(f"the unit runs {after.label}, not {job.image.label}", "say the same again", "other-firmware")
+    if needs_signature(job.before):
+        return _failed(
+            f"the signature check of {after.label} refused the image: {refused_because(job.image.inspection, after)}. "
+            "The old firmware is back, unharmed",
+            FOUR_STEPS,
+            "old-firmware",
+        )
+    return _failed(
+        f"the old firmware is back: {after.label}",
+        "the unit did not accept the image, or lost its last packet. It is unharmed: repeat, closer and with a fresh cell",
+        "old-firmware",
+    )
+
+
+def _gone(job: Job) -> NotVerified:
+    """Everything was sent and the unit is silent: the likeliest causes first (product-needs.md F5)."""
+    if job.image.family == "zigbee":
+        return _failed(
+            f"transferred; {job.image.label} does not speak Bluetooth, so it cannot be seen from here",
+            "let your Zigbee coordinator search for new devices",
+            "dark",
+        )
+    cell = (
+        f"{job.before.battery_mv} mV before the transfer" if job.before.battery_mv else "not known before the transfer"
+    )
+    return _failed(
+        f"transferred to the last byte, but {job.address} has not advertised for {REAPPEAR_S:.0f} s: it may be dark",
+        f"take the cell out for a minute and put in a fresh one (battery: {cell}), then `mitherm info`. If it stays dark, "
+        f"{job.image.label} does not start on board {job.before.board or 'of unknown revision'}, and only the wire helps "
+        "(a USB-serial adapter on the debug pin)",
+        "dark",
+    )
+
+
+def _failed(message: str, hint: str, found: Found) -> NotVerified:
+    return NotVerified(message, hint=hint, result={"outcome": "transferred", "found": found})

@@ -1,0 +1,1 @@
+"""A unit in use: its settings, clock and history."""

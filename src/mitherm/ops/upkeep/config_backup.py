@@ -1,0 +1,104 @@
+"""Settings of a pvvx unit and the vault: backups, what they hold, and the way back to the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from mitherm.errors import AnswerNeeded, LinkError, NotFound, NotSupported, PeerMisbehaved, ProtocolError
+from mitherm.model.address import Address
+from mitherm.model.record import StoredBackup
+from mitherm.ops.bench import Bench
+from mitherm.ops.guards import RULES, Case, enforce
+from mitherm.ops.keys.records import save_records
+from mitherm.ops.upkeep.config import Changed, changes_of, keep, pvvx_unit, read_link
+from mitherm.primitives.secret import Secret
+from mitherm.protocol.pvvx import client as pvvx_client
+from mitherm.protocol.pvvx.config import Config, version_text
+from mitherm.protocol.pvvx.settings import Settings
+from mitherm.protocol.pvvx.structs import CLOCK_MODELS, Comfort
+from mitherm.radio.driver import run
+
+RESET_SINCE: Final = 0x10
+
+
+async def reset(bench: Bench, address: Address) -> Changed:
+    """Defaults of the firmware for the configuration (command 56), after a backup; name, PIN, key stay."""
+    with bench.stores.journal.operation("config reset", address, bench.wall, sorted(bench.waivers)) as entry:
+        async with pvvx_unit(bench, address) as (link, seen):
+            before = await read_link(link, comfort=False)
+        if before.config.version < RESET_SINCE:
+            raise NotSupported(f"pvvx {version_text(before.config.version)} has no command for its defaults")
+        enforce(RULES, Case("configure", address, seen), bench.waivers)
+        if bench.dry_run:
+            entry.outcome("dry-run")
+            return Changed("dry-run", ())
+        await _save(bench, address)
+        saved = bench.stores.vault.backups(address)[-1].id
+        if not bench.ask(f"{address}: put all settings but the name back to the defaults of its firmware?"):
+            raise AnswerNeeded("nothing was written", hint="answer yes, or give --yes")
+        entry.step("reset-settings")
+        after = await _reset(bench, address)
+        changes = tuple(changes_of(before, before, after))
+        if changes:
+            keep(bench, address, seen, after)
+        done = Changed("verified" if changes else "nothing-to-do", changes, saved)
+        entry.outcome(done.outcome)
+        return done
+
+
+async def _reset(bench: Bench, address: Address) -> Settings:
+    async with pvvx_unit(bench, address) as (link, _):
+        try:
+            await run(pvvx_client.reset_config(), link)
+            return await read_link(link, comfort=False)
+        except (LinkError, ProtocolError) as problem:
+            problem.device = "unknown"
+            raise
+
+
+async def backup(bench: Bench, address: Address) -> tuple[StoredBackup, bool]:
+    """Settings, comfort window and Mi records into the vault; whether that is news."""
+    with bench.stores.journal.operation("config backup", address, bench.wall) as entry:
+        async with pvvx_unit(bench, address):
+            pass
+        known = len(bench.stores.vault.backups(address))
+        await _save(bench, address)
+        stored = bench.stores.vault.backups(address)
+        entry.outcome("saved" if len(stored) > known else "nothing-to-do")
+        return stored[-1], len(stored) > known
+
+
+async def _save(bench: Bench, address: Address) -> None:
+    """Raises PeerMisbehaved where the settings did not come along."""
+    made = await save_records(bench, address, comfort=True)
+    if "55" not in made.replies:
+        raise PeerMisbehaved("the unit did not show its settings", hint="try again nearer to it")
+
+
+def saved(bench: Bench, address: Address, backup_id: str | None = None) -> dict[str, str]:
+    """The wish for the settings as the vault knew them at a backup, the newest one by default. Raises NotFound."""
+    found: dict[str, Secret] = {}
+    for stored in bench.stores.vault.backups(address):
+        found |= stored.backup.replies
+        if backup_id is not None and stored.id.startswith(backup_id):
+            break
+    else:
+        found = {} if backup_id is not None else found
+    if "55" in found:
+        return _settings_of(found).wishes()
+    raise NotFound(
+        f"the vault has no settings of {address}{' under ' + backup_id if backup_id else ''}",
+        hint="`mitherm keys show UNIT` lists its backups; `mitherm config backup UNIT` makes one",
+    )
+
+
+def _settings_of(replies: Mapping[str, Secret]) -> Settings:
+    config = Config.from_bytes(replies["55"].reveal())
+    found = config.values.get("hw_ver")
+    return Settings(
+        replace(config, device_id=found) if found in CLOCK_MODELS else config,
+        replies["01"].reveal().decode(errors="replace") if "01" in replies else None,
+        Comfort.from_bytes(replies["20"].reveal()) if "20" in replies else None,
+    )

@@ -1,0 +1,1 @@
+"""Xiaomi's authentication: registration, login, what a unit tells of itself."""

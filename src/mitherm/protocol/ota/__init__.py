@@ -1,0 +1,1 @@
+"""Telink's update over the air, and pvvx' extension of it."""

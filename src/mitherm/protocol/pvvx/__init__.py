@@ -1,0 +1,1 @@
+"""Commands, settings and records of pvvx firmware."""

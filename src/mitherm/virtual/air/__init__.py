@@ -1,0 +1,1 @@
+"""A radio of bumble's virtual controllers."""

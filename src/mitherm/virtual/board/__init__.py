@@ -1,0 +1,1 @@
+"""Flash, chip and boot: what a unit is made of."""

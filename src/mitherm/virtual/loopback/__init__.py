@@ -1,0 +1,1 @@
+"""A radio in the same process."""

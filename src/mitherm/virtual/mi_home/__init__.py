@@ -1,0 +1,1 @@
+"""The vendor's app and account, as far as units notice them."""
