@@ -20,7 +20,7 @@ test: lint docs wheel  ## Everything CI checks
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 sweep: $(READY)  ## Cut link and power after every message of flash and bring (half an hour)
-	MITHERM_SWEEP=full $(BIN)/python -m pytest -n $(WORKERS) tests/ops/test_sweep.py tests/ops/test_sweep_roads.py
+	MITHERM_SWEEP=full $(BIN)/python -m pytest -n $(WORKERS) tests/ops/test_sweep.py tests/ops/test_sweep_updates.py
 
 matrix: $(READY) ## Every guard's verdict for devices, states, images and batteries
 	@$(BIN)/python tools/matrix.py

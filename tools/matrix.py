@@ -19,7 +19,7 @@ from mitherm.image.inspect import inspect
 from mitherm.image.sign_file import SignFile
 from mitherm.image.synth import SIGN_KIND, package
 from mitherm.image.telink import trailer
-from mitherm.ops.files.images import Chosen, sendable
+from mitherm.ops.files.images import SelectedImage, sendable
 from mitherm.ops.guards import RULES, Case, Judgement, Ruling, judge
 from mitherm.ops.updating.paths import Start, starts
 
@@ -103,7 +103,7 @@ def _unit(start: Start, device: tuple[str, str | None, int | None], battery: int
 
 
 @cache
-def images() -> dict[str, Chosen]:
+def images() -> dict[str, SelectedImage]:
     """What is sent, by a name for the line."""
     pvvx, sign = package("pvvx-5.8"), SignFile.from_bytes(package(SIGN_KIND))
     files = {
@@ -123,7 +123,7 @@ def images() -> dict[str, Chosen]:
         "Zigbee of devbis": _zigbee(pvvx, 0xDB15),
         "damaged": pvvx[:5000] + b"\xff" * 16 + pvvx[5016:],
     }
-    return {name: sendable(Chosen(name, data, inspect(data))) for name, data in files.items()}
+    return {name: sendable(SelectedImage(name, data, inspect(data))) for name, data in files.items()}
 
 
 def _changed(image: bytes, changes: dict[int, bytes], size: int | None = None) -> bytes:

@@ -15,7 +15,7 @@ from mitherm.cli.app import COMMANDS, root
 from mitherm.cli.options import global_options
 from mitherm.cli.schemas import schema, schema_names
 from mitherm.ops.guards import RULES
-from mitherm.ops.updating.paths import Road, roads
+from mitherm.ops.updating.paths import UpdatePath, update_paths
 
 MARK: Final = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 
@@ -102,18 +102,18 @@ def rules() -> str:
 def road_list() -> str:
     """Every start with its goals and how to come there."""
     parts: list[str] = []
-    found = roads()
-    for start in dict.fromkeys(road.start for road in found):
-        rows = [(f"`{road.goal}`", _way(road)) for road in found if road.start == start]
+    found = update_paths()
+    for start in dict.fromkeys(path.start for path in found):
+        rows = [(f"`{path.goal}`", _way(path)) for path in found if path.start == start]
         same = {way for _, way in rows}
-        parts.append(f"## From {start}\n\n" + (table(("to", "road"), rows) if len(same) > 1 else same.pop() + "\n"))
+        parts.append(f"## From {start}\n\n" + (table(("to", "path"), rows) if len(same) > 1 else same.pop() + "\n"))
     return "\n".join(parts)
 
 
-def _way(road: Road) -> str:
-    if road.closed:
-        return f"**{road.closed}**"
-    return f"needs: {road.needs}" if road.needs else " → ".join(road.steps) or "nothing to do"
+def _way(path: UpdatePath) -> str:
+    if path.closed:
+        return f"**{path.closed}**"
+    return f"needs: {path.needs}" if path.needs else " → ".join(path.steps) or "nothing to do"
 
 
 def schemas() -> str:

@@ -93,8 +93,8 @@ def test_pin_is_named(units: Units) -> None:
 
 def test_set_is_read_back_and_said_once(units: Units, home: Path) -> None:
     """Changed, in the unit after a new connection, and nothing to do the second time."""
-    wish = ("advertising_type=mi", "advertising_interval=1s", "name=Balcony", "comfort.temp_lo=4")
-    result = units.say("config set", PVVX, *wish)
+    request = ("advertising_type=mi", "advertising_interval=1s", "name=Balcony", "comfort.temp_lo=4")
+    result = units.say("config set", PVVX, *request)
     assert (result["outcome"], result["changed"]) == ("verified", True)
     assert changes(result) == {
         "advertising_type": ("bthome", "mi"),
@@ -104,17 +104,17 @@ def test_set_is_read_back_and_said_once(units: Units, home: Path) -> None:
     }
     assert [setting(units, name) for name in ("advertising_type", "name", "comfort.temp_lo")] == ["mi", "Balcony", 4]
     before = units.flash(0)
-    assert units.say("config set", PVVX, *wish)["outcome"] == "nothing-to-do"
+    assert units.say("config set", PVVX, *request)["outcome"] == "nothing-to-do"
     assert units.flash(0) == before
     runs = Journal(home / "journal.jsonl").runs(operation="config set")
     assert [(run.steps, run.outcome) for run in runs] == [(("write-settings",), "verified"), ((), "nothing-to-do")]
 
 
-@pytest.mark.parametrize("wish", ["advertising_interval=0", "event_adv_cnt=1", "nonsense=1", "smiley", "name="])
-def test_bad_values_are_refused_before_writing(units: Units, wish: str) -> None:
+@pytest.mark.parametrize("request", ["advertising_interval=0", "event_adv_cnt=1", "nonsense=1", "smiley", "name="])
+def test_bad_values_are_refused_before_writing(units: Units, request: str) -> None:
     """Exit 2, and the flash is as before."""
     before = units.flash(0)
-    units.say("config set", PVVX, "fahrenheit=on", wish, code=2)
+    units.say("config set", PVVX, "fahrenheit=on", request, code=2)
     assert units.flash(0) == before
 
 
@@ -155,11 +155,11 @@ def test_lost_link_says_what_is_not_known(units: Units) -> None:
 # --- guards -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wish", ["longrange=on", "bt5phy=on", "advertising_interval=8s", "rf_tx_power=-20dBm"])
-def test_out_of_reach_needs_its_waiver(units: Units, wish: str) -> None:
+@pytest.mark.parametrize("request", ["longrange=on", "bt5phy=on", "advertising_interval=8s", "rf_tx_power=-20dBm"])
+def test_out_of_reach_needs_its_waiver(units: Units, request: str) -> None:
     """H14: exit 4, nothing written, one switch."""
     before = units.flash(0)
-    error = units.say("config set", PVVX, wish, code=4)
+    error = units.say("config set", PVVX, request, code=4)
     assert (error["rule"], error["waiver"], error["device"]) == ("H14", "--allow-out-of-reach", "unchanged")
     assert units.flash(0) == before
 

@@ -18,7 +18,7 @@ from mitherm.protocol.mi import client as mi_client
 from mitherm.virtual.reactors.mi_device import COUNTER_RECORD, DID_RECORD, KEY_RECORD
 
 from ._cases import Case, need, unhex
-from ._mi_pump import Pump
+from ._mi_pump import UnitRunner
 from ._mi_recorded import LOSS, canonical, check_successes, generation, our_did, starts, tokens
 from ._mi_replay import CHARACTERISTICS, REGISTRATION_CODES, build, entries, io_mask
 
@@ -56,7 +56,7 @@ def _entropy(case: Case) -> Callable[[int], bytes]:
     return lambda length: given.get(length) or bytes(range(length))
 
 
-def _outcome(pump: Pump, procedure: Callable[[], Procedure[Any]]) -> MithermError | MiKeys | None:
+def _outcome(pump: UnitRunner, procedure: Callable[[], Procedure[Any]]) -> MithermError | MiKeys | None:
     """Result or error; a timeout is met by connecting anew, as our product does."""
     for _ in range(ATTEMPTS):
         try:
@@ -76,24 +76,24 @@ class _Imitation:
 
     def __init__(self, case: Case) -> None:
         device, self.records = build(case["device"], again=True)
-        self.pump = Pump(device, _losses(case))
+        self.runner = UnitRunner(device, _losses(case))
         self._case = case
 
     def run(self) -> None:
         """Raises Wrong."""
         for kind, char, value in entries(self._case):
             if kind == "disconnect":
-                self.pump.reconnect()
+                self.runner.reconnect()
             elif kind[0] == "n" and char == "0010":
                 self._reach(value)
         lossless = not any(kind in LOSS for kind, _, _ in entries(self._case))
-        authorised = self.pump.device.authorised
+        authorised = self.runner.device.authorised
         need(
             not lossless or authorised == self._case["after"]["authorized"],
             f"after our client authorised is {authorised}",
         )
         if canonical(self._case):
-            _compare_writes(self._case, self.pump.writes)
+            _compare_writes(self._case, self.runner.writes)
 
     def _reach(self, code: str) -> None:
         number = int(code[:2], 16)
@@ -107,13 +107,13 @@ class _Imitation:
         if code == 0x12:
             fresh, _ = build(self._case["device"], again=True)
             if not io_mask(self._case["device"]):
-                self._registered(Pump(fresh))
+                self._registered(UnitRunner(fresh))
             return
         if code == 0x11:
-            self._registered(self.pump)
+            self._registered(self.runner)
             self._check_records()
             return
-        outcome = _outcome(self.pump, self._registration)
+        outcome = _outcome(self.runner, self._registration)
         need(
             isinstance(outcome, MiAuthRefused) and outcome.code == code, f"register: {outcome!r} instead of {code:02x}"
         )
@@ -122,7 +122,7 @@ class _Imitation:
         did = our_did(self._case)
         return mi_client.register(_entropy(self._case), did_if_none=None if did is None else did_text(did))
 
-    def _registered(self, pump: Pump) -> None:
+    def _registered(self, pump: UnitRunner) -> None:
         outcome = _outcome(pump, self._registration)
         need(isinstance(outcome, MiKeys) and pump.codes[-1] == 0x11, f"register: {outcome!r}")
         need(pump.kept[-1] == outcome, "the keys were not kept")
@@ -144,7 +144,7 @@ class _Imitation:
         elif code in (0x21, 0xE2):
             need(right in tokens(self._case), "the unit holds a token that the case does not name")
             outcome = self._logged_in(right)
-            need(outcome is None and self.pump.codes[-1] in (0x21, 0xE2), f"login: {outcome!r} instead of {code:02x}")
+            need(outcome is None and self.runner.codes[-1] in (0x21, 0xE2), f"login: {outcome!r} instead of {code:02x}")
         else:
             outcome = self._logged_in(right)
             need(
@@ -152,13 +152,13 @@ class _Imitation:
             )
 
     def _logged_in(self, token: bytes) -> MithermError | MiKeys | None:
-        return _outcome(self.pump, lambda: mi_client.login(Secret(token), _entropy(self._case)))
+        return _outcome(self.runner, lambda: mi_client.login(Secret(token), _entropy(self._case)))
 
 
 def _check_second_generation(case: Case) -> None:
     """Our client never starts a registration that cannot work."""
     device, records = build(case["device"], again=True)
-    pump = Pump(device)
+    pump = UnitRunner(device)
     outcome = _outcome(pump, lambda: mi_client.register(_entropy(case)))
     need(isinstance(outcome, KeysMissing), f"register on generation 2: {outcome!r}")
     need(not records.written and not pump.kept, "keys were made up for generation 2")

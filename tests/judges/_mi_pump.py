@@ -34,7 +34,7 @@ class Records(dict[int, bytes]):
         self.written.append((record_id, data))
 
 
-class Pump:
+class UnitRunner:
     """One central and one unit."""
 
     def __init__(self, device: MiDevice, lossy: Lossy = lambda way, char, data: False) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+import made_images
 import pytest
-import shelf
 
 from mitherm.errors import GuardRefused, KeysMissing, NotVerified, UsageProblem
 from mitherm.image.boot_rules import recognise
@@ -31,7 +31,7 @@ def rig_with(path: Path, spec: str, *images: str) -> Rig:
     """A unit and a library; the vault has the keys the unit was made with."""
     rig = Rig(path, spec)
     for kind in images or EVERYTHING:
-        rig.stores.library.add(shelf.small(kind), name=kind, kind=kind, now=wall())
+        rig.stores.library.add(made_images.small(kind), name=kind, kind=kind, now=wall())
     rig.hand_over_keys()
     return rig
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import made_images
 import pytest
-import shelf
 
 from mitherm.errors import GuardRefused, ImageCorrupt, NotVerified, UsageProblem
 from mitherm.image.synth import package
@@ -36,7 +36,7 @@ class Hazard:
 
 def kind(name: str, model: str = "LYWSD03MMC") -> Image:
     """A short synthetic file."""
-    return lambda: shelf.small(name, model)
+    return lambda: made_images.small(name, model)
 
 
 def garbled_board(unit: Unit) -> None:
@@ -55,11 +55,13 @@ HAZARDS = (
     Hazard("H1", "image of another model, LCD", "pvvx-5.8", kind("pvvx-5.8", "CGDK2")),
     Hazard("H1", "image of another model, dead", "pvvx-5.8", kind("pvvx-5.8", "MHO-C401"), "dark"),
     Hazard("H1", "stock of another model", "stock-1.0.0_0130,bound=mi-home", kind("stock-1.0.0_0130", "CGG1"), "dark"),
-    Hazard("H2", "larger than a bank, on stock", "stock-1.0.0_0130,bound=mi-home", shelf.large, None),
-    Hazard("H2", "larger than a bank, on atc1441", "atc1441", shelf.large, None),
-    Hazard("H2", "larger than a bank, on an early pvvx", "pvvx-4.5", shelf.large, None),
-    Hazard("H2", "larger than the area", "pvvx-5.8", lambda: shelf.large(0x34004), None, frozenset({"H11"})),
-    Hazard("H4", "weak cell before a relocation", "pvvx-5.8,battery_mv=2700", shelf.large, None, frozenset({"H11"})),
+    Hazard("H2", "larger than a bank, on stock", "stock-1.0.0_0130,bound=mi-home", made_images.large, None),
+    Hazard("H2", "larger than a bank, on atc1441", "atc1441", made_images.large, None),
+    Hazard("H2", "larger than a bank, on an early pvvx", "pvvx-4.5", made_images.large, None),
+    Hazard("H2", "larger than the area", "pvvx-5.8", lambda: made_images.large(0x34004), None, frozenset({"H11"})),
+    Hazard(
+        "H4", "weak cell before a relocation", "pvvx-5.8,battery_mv=2700", made_images.large, None, frozenset({"H11"})
+    ),
     Hazard("H5", "weak cell", "pvvx-5.8,battery_mv=2600", kind("pvvx-5.7")),
     Hazard("H5", "3.0 V idle, 2.1 V connected, pvvx", "pvvx-5.8,sag_mv=900", kind("pvvx-5.7")),
     Hazard("H5", "3.0 V idle, 2.1 V connected, 0130", "stock-1.0.0_0130,sag_mv=900,bound=mi-home", kind("pvvx-5.8")),
@@ -74,17 +76,19 @@ HAZARDS = (
         kind("stock-2.1.1_0159_B1.6"),
         "old-firmware",
     ),
-    Hazard("H6", "damaged signature", SIGNED, lambda: shelf.tail_changed(0x4C + 200, 0x11), "same-version"),
-    Hazard("H6", "tail of another product", SIGNED, lambda: shelf.tail_changed(0x12, 0x63), "same-version"),
-    Hazard("H6", "forged tail on 0130", "stock-1.0.0_0130,bound=mi-home", shelf.forged),
-    Hazard("H6", "forged tail on pvvx", "pvvx-5.7", shelf.forged),
+    Hazard("H6", "damaged signature", SIGNED, lambda: made_images.tail_changed(0x4C + 200, 0x11), "same-version"),
+    Hazard("H6", "tail of another product", SIGNED, lambda: made_images.tail_changed(0x12, 0x63), "same-version"),
+    Hazard("H6", "forged tail on 0130", "stock-1.0.0_0130,bound=mi-home", made_images.forged),
+    Hazard("H6", "forged tail on pvvx", "pvvx-5.7", made_images.forged),
     Hazard("H7", "no keys for the way back", "atc1441", kind("stock-2.1.1_0159")),
-    Hazard("H11", "extended update", "pvvx-5.8", lambda: shelf.large(0x20004, "pvvx-5.7")),
-    Hazard("H11", "Zigbee", "pvvx-5.8", shelf.zigbee, "dark", frozenset({"H1", "H20"})),
-    Hazard("H11", "devbis", "pvvx-5.8", lambda: shelf.zigbee(56085), None, frozenset({"H1", "H20"})),
-    Hazard("H20", "nobody knows the image", "pvvx-5.7", shelf.nobodys),
+    Hazard("H11", "extended update", "pvvx-5.8", lambda: made_images.large(0x20004, "pvvx-5.7")),
+    Hazard("H11", "Zigbee", "pvvx-5.8", made_images.zigbee, "dark", frozenset({"H1", "H20"})),
+    Hazard("H11", "devbis", "pvvx-5.8", lambda: made_images.zigbee(56085), None, frozenset({"H1", "H20"})),
+    Hazard("H20", "nobody knows the image", "pvvx-5.7", made_images.nobodys),
     Hazard("SYN", "synthetic on a real radio", "pvvx-5.7", kind("pvvx-5.8"), None, more={"allow_synthetic": False}),
-    Hazard("SYN", "synthetic tail", "pvvx-5.7", shelf.forged, None, frozenset({"H6"}), {"allow_synthetic": False}),
+    Hazard(
+        "SYN", "synthetic tail", "pvvx-5.7", made_images.forged, None, frozenset({"H6"}), {"allow_synthetic": False}
+    ),
     Hazard("F4", "the board of 2025", "pvvx-5.8,hardware=B1.6-2025", kind("stock-1.0.0_0130")),
     Hazard("F4", "0109 on a B1.9", "pvvx-5.8,hardware=B1.9", kind("stock-1.0.0_0109")),
     Hazard("F4", "old pvvx on a B1.6", "pvvx-5.8,hardware=B1.6", kind("pvvx-3.2")),

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import made_images
 import pytest
-import shelf
 
 from e2e.person import MITHERM, person_of
 from rig import UNIT, Rig, wall
@@ -76,7 +76,7 @@ def asked(rig: Rig) -> Iterator[Terminal]:
 def owner_of_a_0159(folder: Path) -> Rig:
     """A bound unit whose keys are not in the vault, and a library."""
     rig = Rig(folder, "stock-2.1.1_0159,bound=mi-home")
-    rig.stores.library.add(shelf.small("pvvx-5.8"), name="pvvx-5.8", kind="pvvx-5.8", now=wall())
+    rig.stores.library.add(made_images.small("pvvx-5.8"), name="pvvx-5.8", kind="pvvx-5.8", now=wall())
     return rig
 
 

@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import made_images
 import pytest
-import shelf
 
 from e2e.person import Person, person_of, served
 from mitherm.model.address import Address
@@ -32,7 +32,7 @@ def rig_with_short_images(folder: Path, *specs: str) -> Rig:
     rig = Rig(folder, *specs)
     rig.hand_over_keys()
     for kind in ("pvvx-5.8", "stock-1.0.0_0130"):
-        rig.stores.library.add(shelf.small(kind), name=kind, kind=kind, now=wall())
+        rig.stores.library.add(made_images.small(kind), name=kind, kind=kind, now=wall())
     return rig
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+import made_images
 import pytest
-import shelf
 
 from mitherm.errors import NotVerified, TransferFailed
 from mitherm.ops.updating.flash import bring, flash
@@ -100,7 +100,7 @@ def test_the_cell_dies_in_the_transfer(tmp_path: Path) -> None:
 def test_extended_update(tmp_path: Path) -> None:
     """An image above 128 KiB: acknowledged, records saved first, area cleared, sent, and seen running."""
     rig = rig_with(tmp_path, "pvvx-5.8,bound=mi-home")
-    (tmp_path / "large.bin").write_bytes(shelf.large())
+    (tmp_path / "large.bin").write_bytes(made_images.large())
     file = str(tmp_path / "large.bin")
     done = rig.run(lambda bench: flash(bench, str(UNIT), file), waivers=frozenset({"H11"}))
     assert done.outcome == "verified"
@@ -112,7 +112,7 @@ def test_extended_update(tmp_path: Path) -> None:
 def test_zigbee_from_stock_goes_by_way_of_pvvx(tmp_path: Path) -> None:
     """The plan leads over pvvx, saves the records, and ends with what cannot be seen over Bluetooth."""
     rig = rig_with(tmp_path, STOCK)
-    (tmp_path / "any.zigbee").write_bytes(shelf.zigbee())
+    (tmp_path / "any.zigbee").write_bytes(made_images.zigbee())
     file = str(tmp_path / "any.zigbee")
     with pytest.raises(NotVerified) as failure:
         rig.run(lambda bench: flash(bench, str(UNIT), file), waivers=frozenset({"H1", "H11", "H20"}))

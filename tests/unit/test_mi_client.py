@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from judges._mi_pump import Pump, Records
+from judges._mi_pump import Records, UnitRunner
 from mitherm.errors import KeysMismatch, KeysMissing, LinkTimeout, MiAuthRefused, MithermError
 from mitherm.model.keys import MiKeys, did_record, is_invented
 from mitherm.primitives.secret import Secret
@@ -28,7 +28,7 @@ def entropy(seed=1):
 
 def pump(content=None, generation=1, lossy=lambda way, char, data: False, **options):
     records = Records(BOUND if content is None else content)
-    return Pump(MiDevice(records, generation=generation, entropy=entropy(2), **options), lossy), records
+    return UnitRunner(MiDevice(records, generation=generation, entropy=entropy(2), **options), lossy), records
 
 
 # --- good ways --------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from judges._mi_pump import Pump, Records
+from judges._mi_pump import Records, UnitRunner
 from mitherm.errors import MiAuthRefused
 from mitherm.model.keys import did_record
 from mitherm.primitives.crypto import ecdsa_sign, make_certificate, private_key, public_point, shared_secret
@@ -22,7 +22,7 @@ VALID = tuple(datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (20
 
 def unit(content, roots):
     records = Records(content)
-    return Pump(MiDevice(records, generation=2, entropy=random.Random(2).randbytes, roots=roots)), records
+    return UnitRunner(MiDevice(records, generation=2, entropy=random.Random(2).randbytes, roots=roots)), records
 
 
 def raw_signature(key, message):

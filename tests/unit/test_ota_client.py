@@ -164,7 +164,7 @@ def test_at_most_one_read_is_open() -> None:
 
 
 def test_stock_unit_is_asked_for_10_ms_first() -> None:
-    """The wish, half a second, then START."""
+    """The request, half a second, then START."""
     assert effects_of(send_image(IMAGE, Pace.FAST, stock=True))[:3] == [
         Write(STOCK_INTERVAL, bytes.fromhex("0a0000")),
         Pause(0.5),

@@ -1,4 +1,4 @@
-"""Frames of the Telink update and the interval wish."""
+"""Frames of the Telink update and the interval request."""
 
 import pytest
 from hypothesis import given, settings
@@ -69,10 +69,10 @@ def test_impossible_blocks_are_refused(index: int, data: bytes) -> None:
 @given(st.integers(0, 0xFFFF), st.booleans())
 @settings(max_examples=60)
 def test_interval_wishes_survive_a_round_trip(interval_ms: int, ios: bool) -> None:
-    """What is encoded is what is parsed, and every wish is answered within the limits of the unit."""
-    wish = IntervalWish(interval_ms, ios)
-    assert IntervalWish.from_bytes(bytes(wish)) == wish
-    request = answer(bytes(wish))
+    """What is encoded is what is parsed, and every request is answered within the limits of the unit."""
+    request = IntervalWish(interval_ms, ios)
+    assert IntervalWish.from_bytes(bytes(request)) == request
+    request = answer(bytes(request))
     assert request is not None
     assert 8 <= request.minimum <= request.maximum <= 400
 

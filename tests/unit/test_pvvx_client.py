@@ -14,7 +14,7 @@ from mitherm.protocol.pvvx.structs import Comfort, HistoryRecord
 from mitherm.protocol.uuids import CUSTOM_COMMAND
 from mitherm.virtual.board.chip import Chip
 from mitherm.virtual.board.mi_records import MI_STORE, MiRecordStore
-from mitherm.virtual.central import PairLink
+from mitherm.virtual.central import CentralLink
 from mitherm.virtual.factory import make_unit
 from mitherm.virtual.faults import FaultTable
 from mitherm.virtual.spec import UnitSpec
@@ -38,8 +38,8 @@ def unit(version: str = "5.8", bound: str = "no", *, fill: bool = False) -> Unit
     return one
 
 
-def link(version: str = "5.8", *, fill: bool = False) -> PairLink:
-    return PairLink(unit(version, fill=fill)).connect()
+def link(version: str = "5.8", *, fill: bool = False) -> CentralLink:
+    return CentralLink(unit(version, fill=fill)).connect()
 
 
 VERSIONS = ["0.8", "1.4", "2.1", "2.8", "3.2", "3.6", "4.1", "4.3", "4.7", "5.1", "5.8"]
@@ -133,7 +133,7 @@ def test_name_survives_the_reboot_it_arms() -> None:
     assert pair.run(client.set_name("Küche")) == "Küche"
     pair.close()
     pair.unit.advance(pair.now + 5)
-    assert PairLink(pair.unit, pair.now + 5).connect().run(client.read_name()) == "Küche"
+    assert CentralLink(pair.unit, pair.now + 5).connect().run(client.read_name()) == "Küche"
 
 
 def test_names_too_long_are_refused() -> None:
@@ -171,7 +171,7 @@ def test_pin_protects_after_the_reboot() -> None:
     assert not pair.run(client.set_pin(123456))
     pair.close()
     pair.unit.advance(pair.now + 5)
-    again = PairLink(pair.unit, pair.now + 5).connect()
+    again = CentralLink(pair.unit, pair.now + 5).connect()
     with pytest.raises(AttRefused):
         again.run(client.read_config())
     with pytest.raises(SettingsError):
@@ -218,7 +218,7 @@ def test_lost_frames_are_asked_for_again() -> None:
     """A lost notification costs one repetition, not the result."""
     one = unit(fill=True)
     one.faults = FaultTable.from_tables({"lose": [{"at": f"notify:{CUSTOM_COMMAND}", "n": 4}]})
-    records = PairLink(one).connect().run(client.read_mi_records())
+    records = CentralLink(one).connect().run(client.read_mi_records())
     assert records.keys == Secret(NEW)
     assert records.deleted == (Secret(OLD),)
 

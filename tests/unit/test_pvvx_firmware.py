@@ -15,7 +15,7 @@ from mitherm.protocol.ota.extended import clear_area
 from mitherm.protocol.pvvx.structs import HistoryRecord
 from mitherm.virtual.board.chip import Advertise, AttError, Chip, Notify, RequestMtu, RequestParameters
 from mitherm.virtual.board.nor_flash import SECTOR, FlashOperation, NorFlash, PowerFailed
-from mitherm.virtual.central import PairLink
+from mitherm.virtual.central import CentralLink
 from mitherm.virtual.factory import make_unit
 from mitherm.virtual.firmware.base import BootImage
 from mitherm.virtual.firmware.pvvx import PvvxFirmware
@@ -204,7 +204,7 @@ def test_identity_string_is_saved_once() -> None:
 def test_parameters_are_asked_for_after_a_second() -> None:
     """20 ms, latency 49, 4 s."""
     unit = running()
-    PairLink(unit).connect()
+    CentralLink(unit).connect()
     seen = [action for action in unit.advance(5.0) if isinstance(action, RequestParameters)]
     assert seen == [RequestParameters(16, 16, 49, 400)]
 
@@ -221,7 +221,7 @@ def test_mtu_is_asked_for() -> None:
 def test_readings_are_notified_where_subscribed() -> None:
     """Battery, temperatures, humidity in this order, and frames of 33."""
     unit = running()
-    pair = PairLink(unit).connect()
+    pair = CentralLink(unit).connect()
     order = [uuids.BATTERY_LEVEL, uuids.short(0x2A1F), uuids.short(0x2A6E), uuids.short(0x2A6F), uuids.CUSTOM_COMMAND]
     for char in reversed(order):
         unit.subscribe(pair.now, char, b"\1\0")
@@ -233,7 +233,7 @@ def test_readings_are_notified_where_subscribed() -> None:
 def test_reboot_on_disconnect() -> None:
     """72 restarts the unit 100 ms after the link; RAM is new."""
     unit = running()
-    pair = PairLink(unit).connect()
+    pair = CentralLink(unit).connect()
     unit.write(pair.now, uuids.CUSTOM_COMMAND, b"\x72")
     before = unit.firmware
     pair.close()
@@ -282,7 +282,7 @@ def test_running_empty_stops_the_adverts() -> None:
 def test_update_to_another_version() -> None:
     """A synthetic 5.7 goes over, boots, and wipes the settings of 5.8."""
     unit = running()
-    pair = PairLink(unit).connect()
+    pair = CentralLink(unit).connect()
     unit.write(pair.now, uuids.CUSTOM_COMMAND, b"\x01Bal")
     pair.run(send_image(package("pvvx-5.7"), Pace.FAST, stock=False))
     unit.advance(pair.now + 10)
@@ -295,7 +295,7 @@ def test_update_to_another_version() -> None:
 def test_abandoned_update_resets_after_16_s() -> None:
     """START and silence."""
     unit = running()
-    pair = PairLink(unit).connect()
+    pair = CentralLink(unit).connect()
     unit.write(pair.now, uuids.OTA, b"\x01\xff")
     before = unit.firmware
     pair.close()
@@ -465,7 +465,7 @@ def test_extended_update_area_is_cleared() -> None:
     """73 clears 132 KiB above the banks, tells when it is done, and arms the reboot."""
     unit = running()
     unit.chip.flash.data[0x45000:0x45010] = bytes(16)
-    pair = PairLink(unit).connect()
+    pair = CentralLink(unit).connect()
     assert pair.run(clear_area(132)) == 132 * 1024
     assert unit.chip.flash.is_blank(0x40000, 132 * 1024)
     before = unit.firmware

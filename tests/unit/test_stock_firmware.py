@@ -14,7 +14,7 @@ from mitherm.protocol.mi import client as mi_client
 from mitherm.protocol.stock import DataCount, HistoryRecord, fetch_history, read_clock, read_measurement, set_clock
 from mitherm.virtual.board.chip import AttError, Notify, RequestParameters, Terminate
 from mitherm.virtual.board.nor_flash import NorFlash
-from mitherm.virtual.central import PairLink
+from mitherm.virtual.central import CentralLink
 from mitherm.virtual.firmware import gatt_stock
 
 LINES = tuple(VERSIONS)
@@ -250,11 +250,11 @@ def test_history_over_the_link() -> None:
     """All records, from a chosen index, and none after clearing."""
     one, _ = unit("stock-1.0.0_0130")
     one.firmware.skip(10 * 3600)
-    link = PairLink(one, 1.0).connect()
+    link = CentralLink(one, 1.0).connect()
     link.run(set_clock(900))
     assert [record.index for record in link.run(fetch_history())] == list(range(1, 11))
     link.close()
-    link = PairLink(one, link.now + 1).connect()
+    link = CentralLink(one, link.now + 1).connect()
     assert [record.index for record in link.run(fetch_history(8))] == [8, 9, 10]
     assert 900 <= link.run(read_clock()) < 910
     one.write(link.now, uuids.STOCK_CLEAR, b"\x01")
@@ -309,7 +309,7 @@ def test_extremes_of_an_hour() -> None:
 def test_register_stores_and_login_authorises(version: str) -> None:
     """0001, 0010, 0004 in this order; then the token logs in; a restart keeps the binding."""
     one, _ = unit(f"stock-{version}")
-    link = PairLink(one, 1.0).connect()
+    link = CentralLink(one, 1.0).connect()
     keys = link.run(mi_client.register(entropy, did_if_none="blt.3.129vABCDEFmth"))
     assert not one.firmware.mi.authorised
     assert list(live(one.chip.flash)) == [1, 0x10, 4]
@@ -324,13 +324,13 @@ def test_login_with_a_wrong_token() -> None:
     """The unit proves that it holds another one."""
     one, _ = unit("stock-2.1.1_0159,bound=mi-home")
     with pytest.raises(KeysMismatch):
-        PairLink(one, 1.0).connect().run(mi_client.login(Secret(bytes(12)), entropy))
+        CentralLink(one, 1.0).connect().run(mi_client.login(Secret(bytes(12)), entropy))
 
 
 def test_measurement_over_the_link() -> None:
     """Under load the voltage sags."""
     one, _ = unit("stock-1.0.0_0130")
-    assert PairLink(one, 1.0).connect().run(read_measurement()).battery_mv == 2900
+    assert CentralLink(one, 1.0).connect().run(read_measurement()).battery_mv == 2900
 
 
 # --- reset pad --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from mitherm.protocol.mi import client as mi_client
 from mitherm.protocol.ota.client import Pace, send_image
 from mitherm.protocol.ota.packets import End, Start, blocks
 from mitherm.virtual.board.chip import Terminate, Vanish
-from mitherm.virtual.central import PairLink
+from mitherm.virtual.central import CentralLink
 from mitherm.virtual.unit import Unit
 
 START = bytes(Start())
@@ -22,15 +22,15 @@ def entropy(length: int) -> bytes:
     return bytes((5 * number + 9) % 256 for number in range(length))
 
 
-def logged_in(version: str) -> tuple[Unit, PairLink]:
+def logged_in(version: str) -> tuple[Unit, CentralLink]:
     """A bound unit with an authorised link."""
     one, keys = unit(f"stock-{version},bound=mi-home")
-    link = PairLink(one, 1.0).connect()
+    link = CentralLink(one, 1.0).connect()
     link.run(mi_client.login(keys.token, entropy))
     return one, link
 
 
-def transfer(one: Unit, link: PairLink, image: bytes) -> None:
+def transfer(one: Unit, link: CentralLink, image: bytes) -> None:
     """Send an image and give the unit time to restart."""
     link.run(send_image(image, Pace.FAST, stock=True))
     run(one, link.now + 10)
@@ -55,7 +55,7 @@ def test_gate_without_login(version: str) -> None:
 def test_gate_stays_closed_after_registration_alone() -> None:
     """Registration is no login."""
     one, _ = unit("stock-1.0.0_0130")
-    link = PairLink(one, 1.0).connect()
+    link = CentralLink(one, 1.0).connect()
     link.run(mi_client.register(entropy, did_if_none="blt.3.129vABCDEFmth"))
     assert Terminate(0x13) in one.write(link.now, uuids.OTA, START)
 

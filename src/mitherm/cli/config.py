@@ -106,8 +106,10 @@ def get(app: App, unit: str, name: str) -> int:
 @click.pass_obj
 def set_(app: App, /, unit: str, pairs: Sequence[str], **options: Any) -> int:
     """Change settings of UNIT: checked, written once and only if different, read back. The vault keeps the result."""
-    wish = dict(_pair(text) for text in pairs)
-    return finish_changed(app, on_unit(app, unit, lambda bench, address: config.change(bench, address, wish), options))
+    request = dict(_pair(text) for text in pairs)
+    return finish_changed(
+        app, on_unit(app, unit, lambda bench, address: config.change(bench, address, request), options)
+    )
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -134,14 +136,14 @@ def _source(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _wish(profile: Path | None, backup: str | None) -> Callable[[Bench, Address], dict[str, str]]:
-    """Where the wish comes from; a profile is read before any radio is opened."""
+    """Where the request comes from; a profile is read before any radio is opened."""
     if (profile is None) == (backup is None):
         raise UsageProblem(
             "name a PROFILE file, or say --backup", hint="`mitherm config show UNIT --profile` makes one"
         )
     if profile is not None:
-        wish = read_profile(profile)
-        return lambda bench, address: wish
+        request = read_profile(profile)
+        return lambda bench, address: request
     chosen = None if backup == NEWEST else backup
     return lambda bench, address: config_backup.saved(bench, address, chosen)
 
@@ -158,9 +160,9 @@ def _wish(profile: Path | None, backup: str | None) -> Callable[[Bench, Address]
 @click.pass_obj
 def diff(app: App, unit: str, profile: Path | None, backup: str | None) -> int:
     """What `apply` would change on UNIT."""
-    wish, lenient = _wish(profile, backup), backup is not None
+    request, lenient = _wish(profile, backup), backup is not None
     changes = on_unit(
-        app, unit, lambda bench, address: config.compare(bench, address, wish(bench, address), lenient=lenient)
+        app, unit, lambda bench, address: config.compare(bench, address, request(bench, address), lenient=lenient)
     )
     result = {"changes": [_change_row(one) for one in changes], "changed": False}
     return app.finish(result, lambda result: _render_changes(app, changes))
@@ -179,10 +181,10 @@ def diff(app: App, unit: str, profile: Path | None, backup: str | None) -> int:
 @click.pass_obj
 def apply(app: App, /, unit: str, profile: Path | None, backup: str | None, **options: Any) -> int:
     """Give UNIT the settings of a PROFILE (TOML), or of a backup in the vault."""
-    wish, lenient = _wish(profile, backup), backup is not None
+    request, lenient = _wish(profile, backup), backup is not None
 
     async def act(bench: Bench, address: Address) -> config.Changed:
-        wanted = wish(bench, address)
+        wanted = request(bench, address)
         return await config.change(bench, address, wanted, operation="config apply", lenient=lenient)
 
     return finish_changed(app, on_unit(app, unit, act, options))

@@ -24,8 +24,8 @@ from mitherm.ops.files.firmware import (
     synthetic,
     verify,
 )
-from mitherm.ops.files.library import Shelf
-from mitherm.ops.updating.paths import roads
+from mitherm.ops.files.library import ImageSource
+from mitherm.ops.updating.paths import update_paths
 from mitherm.store.atomic import write_durably
 
 _PATH = click.Path(path_type=Path)
@@ -82,7 +82,7 @@ def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[object]:
 @click.pass_obj
 def inspect_file(app: App, file: str) -> int:
     """What FILE (or an image of the library) is: kind, firmware, soundness, signature, warnings. Exit 0 whatever it is."""
-    result = describe(Shelf(stores().library).get(file)) | {"changed": False}
+    result = describe(ImageSource(stores().library).get(file)) | {"changed": False}
     return app.finish(result, lambda result: _render_inspection(app, result))
 
 
@@ -118,7 +118,7 @@ def _render_inspection(app: App, result: Mapping[str, Any]) -> None:
 @click.pass_obj
 def verify_file(app: App, file: str) -> int:
     """Soundness alone: boot mark, length, check sum, and the lengths of a container. Exit 2 when FILE is damaged."""
-    image = Shelf(stores().library).get(file)
+    image = ImageSource(stores().library).get(file)
     verify(image)
     return app.finish(describe(image) | {"changed": False}, lambda result: app.terminal.say(f"{image.name} is sound."))
 
@@ -228,17 +228,17 @@ def _write(path: Path, data: bytes) -> None:
 @click.pass_obj
 def list_roads(app: App, start: str, goal: str) -> int:
     """From every firmware to every goal: the steps of `bring`, what it needs first, or why only the wire leads there."""
-    rows = [road.to_json() for road in roads() if start in road.start and road.goal.startswith(goal)]
+    rows = [path.to_json() for path in update_paths() if start in path.start and path.goal.startswith(goal)]
     return app.finish({"roads": rows, "changed": False}, lambda result: _render_roads(app, result))
 
 
 def _render_roads(app: App, result: Mapping[str, Any]) -> None:
-    def way(road: Mapping[str, Any]) -> str:
-        if road["closed"] or road["needs"]:
-            return str(road["closed"] or f"needs: {road['needs']}")
-        return ", ".join(road["steps"]) or "nothing to do"
+    def way(path: Mapping[str, Any]) -> str:
+        if path["closed"] or path["needs"]:
+            return str(path["closed"] or f"needs: {path['needs']}")
+        return ", ".join(path["steps"]) or "nothing to do"
 
-    app.terminal.table(("from", "to", "road"), [(road["from"], road["to"], way(road)) for road in result["roads"]])
+    app.terminal.table(("from", "to", "road"), [(path["from"], path["to"], way(path)) for path in result["roads"]])
 
 
 synth.help = f"{synth.help}\n\nKIND: {', '.join((*EXAMPLES, SIGN_KIND))}, and other versions alike."

@@ -61,9 +61,9 @@ def full_row(generation: KeyGeneration, reveal: bool = False) -> dict[str, objec
 @click.pass_obj
 def list_keys(app: App, reveal: bool) -> int:
     """The keys in use of every unit in the vault."""
-    shelf = stores()
-    found = [one for unit in shelf.vault.units() if (one := in_use(shelf, unit)) is not None]
-    problems = [problem.message for problem in shelf.vault.problems()]
+    places = stores()
+    found = [one for unit in places.vault.units() if (one := in_use(places, unit)) is not None]
+    problems = [problem.message for problem in places.vault.problems()]
     for problem in problems:
         app.terminal.tell(Notice("warning", problem))
     result = {"keys": [full_row(one, reveal) for one in found], "problems": problems, "changed": False}

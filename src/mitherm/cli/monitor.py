@@ -66,13 +66,13 @@ def monitor_command(
     duration: float | None,
     config: Path | None,
     remove: tuple[str, ...],
-    **outlets: Any,
+    **options: Any,
 ) -> int:
     """Decode everything that is on the air, with the keys of the vault, and pass it on.
 
     Passwords: MITHERM_MQTT_PASSWORD and MITHERM_INFLUX_TOKEN, or files named in the configuration.
     """
-    settings = (MonitorConfig.load(config) if config else MonitorConfig()).with_options(**outlets)
+    settings = (MonitorConfig.load(config) if config else MonitorConfig()).with_options(**options)
     if remove:
         return _remove(app, settings, remove)
     if settings.radio and app.settings.radio is None:

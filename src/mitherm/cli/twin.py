@@ -17,7 +17,7 @@ from mitherm.cli.bench import open_bench, present, stores
 from mitherm.cli.context import App
 from mitherm.device.observation import Observation
 from mitherm.ops.bench import Bench, Stores
-from mitherm.ops.updating.execute import Pursuit
+from mitherm.ops.updating.execute import UpdateResult
 from mitherm.ops.updating.flash import report
 from mitherm.ops.upkeep.settings import setting_commands
 from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStarted
@@ -34,7 +34,7 @@ EVENT_S = 0.015
 """What an ordinary adapter carries: the estimate of the transfer time (telink-ota.md 9.3)."""
 
 
-def dry_run(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[Pursuit]]) -> dict[str, object]:
+def dry_run(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[UpdateResult]]) -> dict[str, object]:
     """Look, plan and judge on the radio in force, then rehearse. Where nothing is to do, nothing is rehearsed."""
     looked, settings = app.run(lambda: _look(app, waivers, act))
     if looked.outcome != "dry-run":
@@ -43,8 +43,8 @@ def dry_run(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[
 
 
 async def _look(
-    app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[Pursuit]]
-) -> tuple[Pursuit, tuple[bytes, ...]]:
+    app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[UpdateResult]]
+) -> tuple[UpdateResult, tuple[bytes, ...]]:
     async with open_bench(app, waivers=waivers) as bench:
         looked = await act(bench)
         return looked, await setting_commands(bench, looked.before)
@@ -52,10 +52,10 @@ async def _look(
 
 def rehearse(
     app: App,
-    looked: Pursuit,
+    looked: UpdateResult,
     settings: tuple[bytes, ...],
     waivers: frozenset[str],
-    act: Callable[[Bench], Awaitable[Pursuit]],
+    act: Callable[[Bench], Awaitable[UpdateResult]],
 ) -> dict[str, object]:
     """Run `act` against a twin of `looked.before`; the report of the plan with what the twin did."""
     facts = facts_of(looked.before, settings)
@@ -74,7 +74,7 @@ def rehearse(
         )
     )
 
-    async def inside(folder: Path) -> Pursuit:
+    async def inside(folder: Path) -> UpdateResult:
         async with Loopback([unit], name="twin") as radio:
             return await act(_bench(radio, folder, tell, waivers))
 

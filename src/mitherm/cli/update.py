@@ -8,11 +8,11 @@ from typing import Any
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.ops.bench import Bench
-from mitherm.ops.updating.execute import Pursuit
+from mitherm.ops.updating.execute import UpdateResult
 from mitherm.ops.updating.flash import report
 
 
-def carry_out(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[Pursuit]]) -> int:
+def carry_out(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[UpdateResult]]) -> int:
     """Run `act` on the radio in force; with --dry-run on a twin of the unit."""
     if app.settings.dry_run:
         from mitherm.cli.twin import dry_run
@@ -23,7 +23,9 @@ def carry_out(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitabl
     return app.finish(result, lambda shown: _render(app, shown))
 
 
-async def _work(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[Pursuit]]) -> dict[str, object]:
+async def _work(
+    app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[UpdateResult]]
+) -> dict[str, object]:
     async with open_bench(app, waivers=waivers) as bench:
         return report(await act(bench))
 

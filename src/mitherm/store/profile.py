@@ -28,13 +28,13 @@ def read_profile(path: Path) -> dict[str, str]:
         raise BadFile(f"{path} is no TOML: {problem}") from problem
     if unknown := sorted(set(document) - {_NAME, _CONFIG, _COMFORT}):
         raise SettingsError(f"{path}: unknown key {unknown[0]!r}", hint="a profile has name, [config] and [comfort]")
-    wish = {_NAME: _typed(path, _NAME, document[_NAME])} if _NAME in document else {}
+    request = {_NAME: _typed(path, _NAME, document[_NAME])} if _NAME in document else {}
     for table, prefix in ((_CONFIG, ""), (_COMFORT, f"{_COMFORT}.")):
         values = document.get(table, {})
         if not isinstance(values, dict):
             raise SettingsError(f"{path}: {table} is a table: [{table}]")
-        wish |= {prefix + name: _typed(path, name, value) for name, value in values.items()}
-    return wish
+        request |= {prefix + name: _typed(path, name, value) for name, value in values.items()}
+    return request
 
 
 def _typed(path: Path, name: str, value: object) -> str:

@@ -37,7 +37,7 @@ ATT_TIMEOUT_S: Final = 30.0
 _R = TypeVar("_R")
 
 
-class PairLink:
+class CentralLink:
     """One connection to `unit`. Time starts at `now` and moves only here."""
 
     def __init__(
@@ -60,7 +60,7 @@ class PairLink:
         self._silent_from: float | None = None
         self._open_read: bytes | None = None
 
-    def connect(self, timeout_s: float = 30.0) -> PairLink:
+    def connect(self, timeout_s: float = 30.0) -> CentralLink:
         """Wait until the unit advertises connectably, then connect; raises DeviceNotFound."""
         deadline = self.now + timeout_s
         self._take(self.unit.advance(self.now))

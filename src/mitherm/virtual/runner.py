@@ -12,7 +12,7 @@ from mitherm.virtual.unit import Unit
 Deliver: TypeAlias = Callable[[Action], None]
 
 
-class Pump:
+class UnitRunner:
     """Between `start` and `stop` the unit lives: its timers run, and every action goes to `deliver` in order."""
 
     def __init__(self, unit: Unit, deliver: Deliver) -> None:

@@ -11,7 +11,7 @@ from mitherm.protocol.uuids import short
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class AdvertisingData:
     """Name, service data and service UUIDs of an advert together with its scan response."""
 
     name: str | None

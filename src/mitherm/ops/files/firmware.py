@@ -13,7 +13,7 @@ from mitherm.image import catalogue
 from mitherm.image.inspection import Inspection
 from mitherm.image.synth import SIGN_KIND, SIGNED_KIND, package
 from mitherm.model.models import LYWSD03MMC
-from mitherm.ops.files.images import Chosen
+from mitherm.ops.files.images import SelectedImage
 from mitherm.ops.files.library import chosen, read_file
 from mitherm.store.library import Library, LibraryEntry
 
@@ -29,7 +29,7 @@ class Added:
     new: bool
 
 
-def describe(image: Chosen) -> dict[str, object]:
+def describe(image: SelectedImage) -> dict[str, object]:
     """`result` of `firmware inspect` (cli-contract.md, Shapes), with what else is known."""
     found = image.inspection
     return {
@@ -78,7 +78,7 @@ def _container(found: Inspection) -> dict[str, object] | None:
     }
 
 
-def verify(image: Chosen) -> None:
+def verify(image: SelectedImage) -> None:
     """Soundness alone. Raises NotAnImage, ImageCorrupt, both with the file's name."""
     problem = image.inspection.problem
     if problem is not None:
@@ -107,7 +107,7 @@ def add_files(library: Library, paths: Sequence[Path], now: datetime) -> list[Ad
     return [keep(library, image, now) for image in images]
 
 
-def check_fit(image: Chosen) -> None:
+def check_fit(image: SelectedImage) -> None:
     """Whether it belongs into the library. Raises BadFile."""
     found = image.inspection
     if found.kind == "full-dump":
@@ -125,12 +125,12 @@ def add_synthetic(library: Library, kind: str, model: str, now: datetime) -> lis
     return [keep(library, synthetic(one, model), now) for one in kinds]
 
 
-def synthetic(kind: str, model: str = LYWSD03MMC) -> Chosen:
+def synthetic(kind: str, model: str = LYWSD03MMC) -> SelectedImage:
     """A synthetic file of KIND under its usual name. Raises UsageProblem for an unknown KIND or model."""
     return chosen(f"{kind}.bin" if model == LYWSD03MMC else f"{kind}-{model}.bin", package(kind, model))
 
 
-def keep(library: Library, image: Chosen, now: datetime) -> Added:
+def keep(library: Library, image: SelectedImage, now: datetime) -> Added:
     """Put one image into the library. Raises DiskProblem."""
     found = image.inspection
     known = {entry.sha256 for entry in library.entries()}

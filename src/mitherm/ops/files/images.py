@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ImageRequest:
     """What a plan needs: a family for a model, perhaps of one version, perhaps with a signature tail.
 
     `version` is that of a KIND: 5.8, 1.0.0_0130, 2.1.1_0159, 2.1.1_0159_B1.6.
@@ -29,8 +29,8 @@ class Wish:
     genuine: bool = False
     """Only with the signature of its vendor."""
 
-    def with_signature(self, seen: Observation) -> Wish:
-        """The same wish for a unit that checks signatures."""
+    def with_signature(self, seen: Observation) -> ImageRequest:
+        """The same request for a unit that checks signatures."""
         return replace(self, signed_for=seen.version)
 
     @property
@@ -41,7 +41,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedImage:
     """An image that was found, as it will be sent."""
 
     name: str
@@ -69,17 +69,17 @@ class Chosen:
         return f"{self.family} {self.full_version}" if self.version else self.family
 
 
-def sendable(image: Chosen) -> Chosen:
+def sendable(image: SelectedImage) -> SelectedImage:
     """The image as it goes over the air: out of its container."""
     inside = image.inspection.kind == "zigbee-container" and image.inspection.payload
     return replace(image, data=image.inspection.payload) if inside else image
 
 
-def missing(wish: Wish) -> ImageMissing:
+def missing(request: ImageRequest) -> ImageMissing:
     """The error that names what a plan lacks."""
-    kind = f"{wish.family}-{wish.version}" if wish.version else wish.family
+    kind = f"{request.family}-{request.version}" if request.version else request.family
     return ImageMissing(
-        f"no image of {wish.label} is at hand",
+        f"no image of {request.label} is at hand",
         hint=f"name one with --image FILE, or keep one in the library: mitherm firmware add FILE "
         f"(virtual units: mitherm firmware synth {'pvvx-5.8' if kind == 'pvvx' else kind} --add)",
     )

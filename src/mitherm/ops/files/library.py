@@ -1,4 +1,4 @@
-"""Images at hand: files the user named, and the library. `Shelf.find` answers a plan's wish."""
+"""Images at hand: files the user named, and the library. `ImageSource.find` answers a plan's request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mitherm.errors import BadFile, FileMissing, ImageMissing
 from mitherm.image.inspect import inspect
 from mitherm.image.sign_file import SignFile
 from mitherm.image.synth import package
-from mitherm.ops.files.images import Chosen, Wish, missing
+from mitherm.ops.files.images import ImageRequest, SelectedImage, missing
 from mitherm.store.library import Library
 
 FILE_ENDINGS = (".bin", ".zigbee", ".ota")
@@ -28,19 +28,19 @@ def read_file(path: Path) -> bytes:
         raise BadFile(f"{path} cannot be read: {problem.strerror}") from problem
 
 
-def chosen(name: str, data: bytes) -> Chosen:
+def chosen(name: str, data: bytes) -> SelectedImage:
     """An image with what inspection says about it."""
-    return Chosen(name, data, inspect(data))
+    return SelectedImage(name, data, inspect(data))
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ImageSource:
     """The user's files and the library."""
 
     library: Library
     named: Sequence[str] = ()
 
-    def get(self, name: str) -> Chosen:
+    def get(self, name: str) -> SelectedImage:
         """One image by file or library name. Raises FileMissing, BadFile, ImageMissing."""
         path = Path(name)
         if path.exists():
@@ -55,21 +55,21 @@ class Shelf:
             )
         return chosen(entry.name, self.library.read(entry))
 
-    def find(self, wish: Wish) -> Chosen:
-        """What fits `wish`, named images first. Raises ImageMissing."""
+    def find(self, request: ImageRequest) -> SelectedImage:
+        """What fits `request`, named images first. Raises ImageMissing."""
         candidates = [self.get(name) for name in self.named]
-        if not wish.named_only:
+        if not request.named_only:
             candidates += self._shelved()
-        fitting = [image for image in candidates if _fits(image, wish)]
+        fitting = [image for image in candidates if _fits(image, request)]
         if not fitting:
-            raise missing(wish)
+            raise missing(request)
         image = fitting[0] if fitting[0].name in {Path(name).name for name in self.named} else _newest(fitting)
-        return self.signed(image, wish) if wish.signed_for else image
+        return self.signed(image, request) if request.signed_for else image
 
-    def _shelved(self) -> list[Chosen]:
+    def _shelved(self) -> list[SelectedImage]:
         return [chosen(entry.name, self.library.read(entry)) for entry in self.library.entries()]
 
-    def signed(self, image: Chosen, wish: Wish) -> Chosen:
+    def signed(self, image: SelectedImage, request: ImageRequest) -> SelectedImage:
         """The image with the tail of a sign file behind it, unless it has one. Raises ImageMissing."""
         if image.inspection.tail is not None:
             return image
@@ -79,26 +79,26 @@ class Shelf:
             sign = chosen("sign-2.1.1_0159", package("sign-2.1.1_0159"))
         if sign is None:
             raise ImageMissing(
-                f"stock {wish.signed_for} accepts only signed images, and no sign file is at hand",
+                f"stock {request.signed_for} accepts only signed images, and no sign file is at hand",
                 hint="add it to the library: mitherm firmware add sign_2.1.1_0159c.bin",
             )
         signed = SignFile.from_bytes(sign.data).apply(image.data)
         return chosen(f"{image.name} + {sign.name}", signed)
 
 
-def _fits(image: Chosen, wish: Wish) -> bool:
+def _fits(image: SelectedImage, request: ImageRequest) -> bool:
     found = image.inspection
     return (
         found.kind == "telink"
-        and found.family == wish.family
-        and (wish.model is None or found.model in (None, wish.model))
-        and (wish.version is None or image.full_version == wish.version)
-        and (not wish.genuine or found.signed is True)
+        and found.family == request.family
+        and (request.model is None or found.model in (None, request.model))
+        and (request.version is None or image.full_version == request.version)
+        and (not request.genuine or found.signed is True)
     )
 
 
-def _newest(images: Sequence[Chosen]) -> Chosen:
-    def age(image: Chosen) -> tuple[int, ...]:
+def _newest(images: Sequence[SelectedImage]) -> SelectedImage:
+    def age(image: SelectedImage) -> tuple[int, ...]:
         digits = "".join(sign if sign.isdigit() else " " for sign in image.version or "")
         return tuple(int(number) for number in digits.split())
 

@@ -11,8 +11,8 @@ from mitherm.errors import MithermError
 from mitherm.model.address import Address
 from mitherm.model.report import Report
 from mitherm.ops.bench import Bench
-from mitherm.ops.files.images import Wish
-from mitherm.ops.files.library import Shelf
+from mitherm.ops.files.images import ImageRequest
+from mitherm.ops.files.library import ImageSource
 from mitherm.ops.updating.flash import flash
 from mitherm.protocol.events import Event, Notice, Progress
 from mitherm.publish.homeassistant import HomeAssistantLayout
@@ -71,8 +71,8 @@ class Installer:
     async def _flash(self, unit: str, report: Report, address: Address) -> None:
         if report.family not in CUSTOM:
             return
-        shelf = Shelf(self.bench.stores.library)
-        image = shelf.find(Wish(report.family, report.model))
+        images = ImageSource(self.bench.stores.library)
+        image = images.find(ImageRequest(report.family, report.model))
 
         def tell(event: Event) -> None:
             if isinstance(event, Progress) and event.unit == "blocks":
@@ -84,5 +84,5 @@ class Installer:
                 self.bench.tell(event)
 
         told: list[float] = [0.0]
-        pursuit = await flash(replace(self.bench, tell=tell, ask=lambda question: True), str(address), image.name)
-        self.bench.note(f"update of {address}: {pursuit.outcome}")
+        result = await flash(replace(self.bench, tell=tell, ask=lambda question: True), str(address), image.name)
+        self.bench.note(f"update of {address}: {result.outcome}")

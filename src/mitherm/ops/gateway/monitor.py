@@ -59,14 +59,14 @@ class Monitor:
         """Listen, merge, deliver; then let the sinks finish."""
         self.reload()
         async with _opened(self._sinks), _first_error(), asyncio.TaskGroup() as group:
-            outlets = [group.create_task(self._deliver(sink)) for sink in self._sinks]
+            deliveries = [group.create_task(self._deliver(sink)) for sink in self._sinks]
             work = [group.create_task(self._listen()), group.create_task(self._watch())]
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stop.wait(), duration_s)
             self._notifier.stopping()
             for task in work:
                 task.cancel()
-            await self._finish(outlets)
+            await self._finish(deliveries)
 
     def raise_if_unreached(self) -> None:
         """Raises BrokerUnreachable where a broker was never reached."""
@@ -162,11 +162,11 @@ class Monitor:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    async def _finish(self, outlets: Sequence[asyncio.Task[None]]) -> None:
+    async def _finish(self, deliveries: Sequence[asyncio.Task[None]]) -> None:
         for sink in self._sinks:
             sink.feed.close()
-        if outlets:
-            _, late = await asyncio.wait(outlets, timeout=GRACE_S)
+        if deliveries:
+            _, late = await asyncio.wait(deliveries, timeout=GRACE_S)
             for task in late:
                 task.cancel()
 

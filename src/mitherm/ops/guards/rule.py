@@ -12,7 +12,7 @@ from mitherm.errors import GuardRefused
 from mitherm.image.inspection import Inspection
 from mitherm.image.known_bad import KnownBad, UnitFacts, known_bad
 from mitherm.model.address import Address
-from mitherm.ops.files.images import Chosen
+from mitherm.ops.files.images import SelectedImage
 
 Action: TypeAlias = Literal["flash", "activate", "erase", "configure", "pin", "wire"]
 
@@ -43,7 +43,7 @@ class Case:
     chosen: Address
     """The address the user named."""
     seen: Observation
-    image: Chosen | None = None
+    image: SelectedImage | None = None
     extended: bool = False
     """Whether the image goes to a cleared area above the banks (command 73)."""
     passing: bool = False

@@ -30,7 +30,7 @@ MOST_STEPS = 12
 
 
 @dataclass(slots=True)
-class Pursuit:
+class UpdateResult:
     """What `flash` and `bring` report."""
 
     plan: Plan
@@ -46,23 +46,23 @@ class Pursuit:
         return self.outcome == "verified"
 
 
-async def pursue(
+async def execute(
     bench: Bench,
     address: Address,
     name: str,
     planner: Planner,
     find_image: Callable[..., Any],
     pace: PaceChoice = "auto",
-) -> Pursuit:
+) -> UpdateResult:
     """Do what `planner` says until it says nothing more. Raises whatever a step raises; the journal knows how far it got."""
     start = bench.clock()
     with bench.stores.journal.operation(name, address, bench.wall, waivers=sorted(bench.waivers)) as entry:
         known = bench.stores.inventory.get(address)
-        road = _Road(bench, address, planner, find_image, pace, entry, known)
-        pursuit = await road.travel()
-        entry.outcome(pursuit.outcome)
-        pursuit.seconds = round(bench.clock() - start, 3)
-        return pursuit
+        execution = _Execution(bench, address, planner, find_image, pace, entry, known)
+        result = await execution.run()
+        entry.outcome(result.outcome)
+        result.seconds = round(bench.clock() - start, 3)
+        return result
 
 
 @dataclass(slots=True)
@@ -100,7 +100,7 @@ def _just_done(step: Step, plan: Plan) -> bool:
 
 
 @dataclass(slots=True)
-class _Road:
+class _Execution:
     """One operation on one unit."""
 
     bench: Bench
@@ -113,23 +113,23 @@ class _Road:
     """What the inventory knew before this operation."""
     detoured: bool = False
 
-    async def travel(self) -> Pursuit:
+    async def run(self) -> UpdateResult:
         """Everything from the first look on."""
         found = await look(self.bench, self.address, weigh=True)
         seen = found.seen
         self._notice_update(seen)
         plan = await self._first_plan(seen)
-        pursuit = Pursuit(plan, seen, seen)
+        result = UpdateResult(plan, seen, seen)
         self._show(plan)
         if plan.steps:
-            pursuit.rules = self._guard_all(seen, plan)
+            result.rules = self._guard_all(seen, plan)
             if self.bench.dry_run:
-                pursuit.outcome = "dry-run"
-                return pursuit
+                result.outcome = "dry-run"
+                return result
             self._agree(plan)
-            pursuit.after = await self._work(found, plan)
-            pursuit.outcome = "verified"
-        return pursuit
+            result.after = await self._work(found, plan)
+            result.outcome = "verified"
+        return result
 
     def _notice_update(self, seen: Observation) -> None:
         """Hazard H8: the vendor's app changes stock firmware unasked."""

@@ -1,4 +1,4 @@
-"""`flash` puts one image on a unit; `bring` reaches a goal. Both are the same pursuit with another planner."""
+"""`flash` puts one image on a unit; `bring` reaches a goal. Both are the same result with another planner."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from mitherm.device.observation import Observation
 from mitherm.errors import NotSupported
 from mitherm.ops.bench import Bench
-from mitherm.ops.files.images import Chosen, Wish, sendable
-from mitherm.ops.files.library import Shelf
+from mitherm.ops.files.images import ImageRequest, SelectedImage, sendable
+from mitherm.ops.files.library import ImageSource
 from mitherm.ops.info import brief
 from mitherm.ops.target import resolve
-from mitherm.ops.updating.execute import Pursuit, pursue
+from mitherm.ops.updating.execute import UpdateResult, execute
 from mitherm.ops.updating.plan import make_plan, parse_goal, plan_image
 from mitherm.ops.updating.steps import Assets, Plan
 from mitherm.ops.updating.transfer import PaceChoice
@@ -19,10 +19,10 @@ from mitherm.ops.updating.transfer import PaceChoice
 
 async def flash(
     bench: Bench, unit: str, image: str, *, signs: Sequence[str] = (), pace: PaceChoice = "auto"
-) -> Pursuit:
+) -> UpdateResult:
     """Put `image` (a file or a library name) on `unit`, with activation or login where the running firmware wants them."""
-    shelf = Shelf(bench.stores.library, signs)
-    wanted = sendable(shelf.get(image))
+    source = ImageSource(bench.stores.library, signs)
+    wanted = sendable(source.get(image))
     if wanted.inspection.problem is not None:
         raise wanted.inspection.problem
     if wanted.inspection.kind not in ("telink", "zigbee-container"):
@@ -32,40 +32,40 @@ async def flash(
         )
     address = await resolve(bench, unit)
 
-    def find(wish: Wish) -> Chosen:
-        if wish.family != wanted.family or wish.genuine:
-            return shelf.find(wish)
-        return shelf.signed(wanted, wish) if wish.signed_for else wanted
+    def find(request: ImageRequest) -> SelectedImage:
+        if request.family != wanted.family or request.genuine:
+            return source.find(request)
+        return source.signed(wanted, request) if request.signed_for else wanted
 
     def planner(seen: Observation, assets: Assets) -> Plan:
         return plan_image(seen, assets, wanted)
 
-    return await pursue(bench, address, "flash", planner, find, pace)
+    return await execute(bench, address, "flash", planner, find, pace)
 
 
 async def bring(
     bench: Bench, unit: str, goal: str, *, images: Sequence[str] = (), fresh: bool = False, pace: PaceChoice = "auto"
-) -> Pursuit:
+) -> UpdateResult:
     """Bring `unit` to `goal`, from whatever state it is in. Safe to repeat after any interruption."""
     parse_goal(goal)
-    shelf = Shelf(bench.stores.library, images)
+    source = ImageSource(bench.stores.library, images)
     address = await resolve(bench, unit)
 
     def planner(seen: Observation, assets: Assets) -> Plan:
         return make_plan(goal, seen, assets, fresh=fresh)
 
-    return await pursue(bench, address, "bring", planner, shelf.find, pace)
+    return await execute(bench, address, "bring", planner, source.find, pace)
 
 
-def report(pursuit: Pursuit) -> dict[str, object]:
+def report(result: UpdateResult) -> dict[str, object]:
     """The result in the shape of the contract."""
     return {
-        "plan": pursuit.plan.lines(),
-        "notes": list(pursuit.plan.notes),
-        "outcome": pursuit.outcome,
-        "before": brief(pursuit.before),
-        "after": brief(pursuit.after),
-        "seconds": pursuit.seconds,
-        "changed": pursuit.changed,
-        "rules": [judgement.to_json() for judgement in pursuit.rules],
+        "plan": result.plan.lines(),
+        "notes": list(result.plan.notes),
+        "outcome": result.outcome,
+        "before": brief(result.before),
+        "after": brief(result.after),
+        "seconds": result.seconds,
+        "changed": result.changed,
+        "rules": [judgement.to_json() for judgement in result.rules],
     }

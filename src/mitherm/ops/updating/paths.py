@@ -1,4 +1,4 @@
-"""Every road: from each firmware a unit may run to each goal, as the planner plans it, or why there is none over the air."""
+"""Every path: from each firmware a unit may run to each goal, as the planner plans it, or why there is none over the air."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mitherm.image.synth import SIGN_KIND, package
 from mitherm.model.address import Address
 from mitherm.model.gatt import GattTable
 from mitherm.model.models import LYWSD03MMC
-from mitherm.ops.files.images import Chosen, Wish
+from mitherm.ops.files.images import ImageRequest, SelectedImage
 from mitherm.ops.updating.plan import make_plan
 from mitherm.ops.updating.steps import Assets, Plan
 from mitherm.primitives.secret import Secret
@@ -46,14 +46,14 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
+class UpdatePath:
     """How to come from one state to one goal: `steps` (none where it is reached already), or what is in the way."""
 
     start: str
     goal: str
     steps: tuple[str, ...] = ()
     needs: str = ""
-    """What the owner must do first; the road is open then."""
+    """What the owner must do first; the path is open then."""
     closed: str = ""
     """Why there is none."""
 
@@ -69,9 +69,9 @@ class Road:
         }
 
 
-def roads() -> list[Road]:
+def update_paths() -> list[UpdatePath]:
     """All of them."""
-    return [_road(start, goal) for start in starts() for goal in GOALS]
+    return [_path(start, goal) for start in starts() for goal in GOALS]
 
 
 def starts() -> Iterator[Start]:
@@ -94,15 +94,15 @@ def starts() -> Iterator[Start]:
     yield Start("other or unknown", _unit("other", None))
 
 
-def _road(start: Start, goal: str) -> Road:
+def _path(start: Start, goal: str) -> UpdatePath:
     try:
         plan = make_plan(goal, start.seen, Assets(has_token=start.has_token, find_image=_everything))
     except KeysMissing as missing:
-        return Road(start.label, goal, needs=f"{missing.message} ({missing.hint})")
+        return UpdatePath(start.label, goal, needs=f"{missing.message} ({missing.hint})")
     except MithermError as problem:
         hint = f": {problem.hint}" if problem.hint else ""
-        return Road(start.label, goal, closed=f"{_WIRE}{hint}")
-    return Road(start.label, goal, _steps(plan))
+        return UpdatePath(start.label, goal, closed=f"{_WIRE}{hint}")
+    return UpdatePath(start.label, goal, _steps(plan))
 
 
 def _steps(plan: Plan) -> tuple[str, ...]:
@@ -144,16 +144,16 @@ def _records() -> MiRecords:
     )
 
 
-def _everything(wish: Wish) -> Chosen:
+def _everything(request: ImageRequest) -> SelectedImage:
     """A library with every image in it, played by synthetic ones."""
-    version = wish.version or (NEWEST_PVVX if wish.family == "pvvx" else None)
-    kind = f"{wish.family}-{version}" if version else wish.family
-    return _image(kind, wish.signed_for is not None)
+    version = request.version or (NEWEST_PVVX if request.family == "pvvx" else None)
+    kind = f"{request.family}-{version}" if version else request.family
+    return _image(kind, request.signed_for is not None)
 
 
 @cache
-def _image(kind: str, signed: bool) -> Chosen:
+def _image(kind: str, signed: bool) -> SelectedImage:
     data = package(kind)
     if signed:
         data = SignFile.from_bytes(package(SIGN_KIND)).apply(data)
-    return Chosen(kind, data, inspect(data))
+    return SelectedImage(kind, data, inspect(data))

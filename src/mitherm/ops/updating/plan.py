@@ -16,7 +16,7 @@ from mitherm.device.signatures import SIGNED_STOCK, needs_account, needs_signatu
 from mitherm.errors import ImageMissing, KeysMissing, NotSupported, UsageProblem
 from mitherm.image.recognise import Kind
 from mitherm.model.models import same_version
-from mitherm.ops.files.images import Chosen, Wish
+from mitherm.ops.files.images import ImageRequest, SelectedImage
 from mitherm.ops.keys.activate import GENERATION_2, GENERATION_2_HINT
 from mitherm.ops.updating.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
 
@@ -55,25 +55,30 @@ def make_plan(goal: str, seen: Observation, assets: Assets, *, fresh: bool = Fal
         return _to_mi_home(seen, assets, fresh)
     if seen.family == family:
         return _update(goal, version, seen, assets)
-    wish = _stock(seen, assets, version) if family == "stock" else Wish(family, seen.identity.model, version)
-    return Plan(goal, _enter(seen, assets, wish, f"the goal is {goal}"), _what_it_needs(seen, assets))
+    request = _stock(seen, assets, version) if family == "stock" else ImageRequest(family, seen.identity.model, version)
+    return Plan(goal, _enter(seen, assets, request, f"the goal is {goal}"), _what_it_needs(seen, assets))
 
 
-def plan_image(seen: Observation, assets: Assets, image: Chosen) -> Plan:
+def plan_image(seen: Observation, assets: Assets, image: SelectedImage) -> Plan:
     """The road to one given image: nothing where it runs already. Raises as `make_plan`."""
     _check_start(seen)
     if _runs(seen, assets, image):
         return Plan(image.label, notes=(f"{seen.label} runs already",))
     reason = f"you asked for {image.name}"
-    wish = Wish(image.family, seen.identity.model, image.full_version)
+    request = ImageRequest(image.family, seen.identity.model, image.full_version)
     if needs_extended(image.inspection, seen) and not offers_extended(seen) and image.inspection.kind != "telink":
         steps = (
-            *_enter(seen, assets, Wish("pvvx", seen.identity.model), "only pvvx 4.6 or newer has the extended update"),
+            *_enter(
+                seen,
+                assets,
+                ImageRequest("pvvx", seen.identity.model),
+                "only pvvx 4.6 or newer has the extended update",
+            ),
             SaveRecords("the extended update may erase the Mi records: they go to the vault first"),
             _extended(image, reason, seen),
         )
         return Plan(image.label, steps, _what_it_needs(seen, assets))
-    return Plan(image.label, _enter(seen, assets, wish, reason, as_it_is=True), _what_it_needs(seen, assets))
+    return Plan(image.label, _enter(seen, assets, request, reason, as_it_is=True), _what_it_needs(seen, assets))
 
 
 def _check_start(seen: Observation) -> None:
@@ -84,7 +89,7 @@ def _check_start(seen: Observation) -> None:
         )
 
 
-def _runs(seen: Observation, assets: Assets, image: Chosen) -> bool:
+def _runs(seen: Observation, assets: Assets, image: SelectedImage) -> bool:
     if (seen.family, seen.identity.model) != (image.family, image.inspection.model) or image.version is None:
         return False
     if not same_version(image.version, seen.version):
@@ -116,20 +121,20 @@ def _what_it_needs(seen: Observation, assets: Assets) -> tuple[str, ...]:
     )
 
 
-def _stock(seen: Observation, assets: Assets, version: str | None) -> Wish:
+def _stock(seen: Observation, assets: Assets, version: str | None) -> ImageRequest:
     board = seen.board or assets.known_board
     default = STOCK_NEW_BOARD if board == NEW_BOARD else STOCK_FOR_MI_HOME
-    return Wish("stock", seen.identity.model, version or default)
+    return ImageRequest("stock", seen.identity.model, version or default)
 
 
 def _update(goal: str, version: str | None, seen: Observation, assets: Assets) -> Plan:
     """The family is right already: work only where a version or an image was named and differs."""
     family = seen.family
-    wish = Wish(family, seen.identity.model, version, named_only=version is None)
+    request = ImageRequest(family, seen.identity.model, version, named_only=version is None)
     if version is not None and _runs_version(seen, assets, version):
         return Plan(goal)
     try:
-        image = assets.find_image(wish)
+        image = assets.find_image(request)
     except ImageMissing:
         if version is not None:
             raise
@@ -137,16 +142,18 @@ def _update(goal: str, version: str | None, seen: Observation, assets: Assets) -
     if image.version is None or _runs(seen, assets, image):
         return Plan(goal)
     reason = f"{seen.label} runs, {image.label} was asked for"
-    return Plan(goal, _enter(seen, assets, wish, reason), _what_it_needs(seen, assets))
+    return Plan(goal, _enter(seen, assets, request, reason), _what_it_needs(seen, assets))
 
 
 # --- one change of firmware -------------------------------------------------------------------------------------------
 
 
-def _enter(seen: Observation, assets: Assets, wish: Wish, reason: str, *, as_it_is: bool = False) -> tuple[Step, ...]:
-    """The steps that put an image of `wish` on the unit as it is now. `as_it_is`: with no detour over other firmware."""
+def _enter(
+    seen: Observation, assets: Assets, request: ImageRequest, reason: str, *, as_it_is: bool = False
+) -> tuple[Step, ...]:
+    """The steps that put an image of `request` on the unit as it is now. `as_it_is`: with no detour over other firmware."""
     if seen.family != "stock":
-        image = assets.find_image(wish)
+        image = assets.find_image(request)
         if needs_extended(image.inspection, seen) and offers_extended(seen):
             return (*_save(seen, assets), _extended(image, reason, seen))
         return (*_save(seen, assets), Flash(image, reason))
@@ -154,22 +161,24 @@ def _enter(seen: Observation, assets: Assets, wish: Wish, reason: str, *, as_it_
     if stock is not None and not stock.supports_ota:
         raise NotSupported(f"no road over the air from {seen.label} of this model; use the wire")
     if stock is not None and not stock.needs_login(seen.registered):
-        return (Flash(assets.find_image(wish), reason),)
+        return (Flash(assets.find_image(request), reason),)
     access = _access(seen, assets)
     if not needs_signature(seen):
-        return (*access, Flash(assets.find_image(wish), reason, login=True))
-    if wish.family == "stock":
-        return (*access, *_stock_over_signed(seen, assets, wish, reason, as_it_is))
-    image = assets.find_image(wish.with_signature(seen))
+        return (*access, Flash(assets.find_image(request), reason, login=True))
+    if request.family == "stock":
+        return (*access, *_stock_over_signed(seen, assets, request, reason, as_it_is))
+    image = assets.find_image(request.with_signature(seen))
     return (*access, *_genuine_first(seen, assets), Flash(image, reason, login=True))
 
 
-def _stock_over_signed(seen: Observation, assets: Assets, wish: Wish, reason: str, as_it_is: bool) -> tuple[Step, ...]:
+def _stock_over_signed(
+    seen: Observation, assets: Assets, request: ImageRequest, reason: str, as_it_is: bool
+) -> tuple[Step, ...]:
     """Signed stock goes straight, unsigned stock only by way of custom firmware."""
-    image = assets.find_image(wish)
+    image = assets.find_image(request)
     if as_it_is or image.inspection.signed:
         return (Flash(image, reason, login=True),)
-    custom = assets.find_image(Wish("pvvx", seen.identity.model).with_signature(seen))
+    custom = assets.find_image(ImageRequest("pvvx", seen.identity.model).with_signature(seen))
     return (
         *_genuine_first(seen, assets),
         Flash(custom, f"{seen.label} takes no unsigned stock; pvvx takes any", login=True),
@@ -178,7 +187,7 @@ def _stock_over_signed(seen: Observation, assets: Assets, wish: Wish, reason: st
     )
 
 
-def _extended(image: Chosen, reason: str, seen: Observation) -> Flash:
+def _extended(image: SelectedImage, reason: str, seen: Observation) -> Flash:
     return Flash(image, reason, area_kib=area_for(image.inspection, seen))
 
 
@@ -187,7 +196,7 @@ def _genuine_first(seen: Observation, assets: Assets) -> tuple[Step, ...]:
     if assets.build == "c" or (assets.build is None and seen.build_hint is None):
         return ()
     try:
-        image = assets.find_image(Wish("stock", seen.identity.model, SIGNED_STOCK, genuine=True))
+        image = assets.find_image(ImageRequest("stock", seen.identity.model, SIGNED_STOCK, genuine=True))
     except ImageMissing:
         return ()
     return (Flash(image, "every build accepts it, and it makes the build known", login=True),)
@@ -237,8 +246,8 @@ def _cure(seen: Observation, assets: Assets) -> tuple[Step, ...]:
         if seen.invented_did
         else "you asked for a fresh identity"
     )
-    wish = Wish("pvvx", seen.identity.model)
-    steps = _enter(seen, replace(assets, may_replace_keys=True), wish, f"{cause}; only custom firmware can erase it")
+    request = ImageRequest("pvvx", seen.identity.model)
+    steps = _enter(seen, replace(assets, may_replace_keys=True), request, f"{cause}; only custom firmware can erase it")
     return (
         *(_knowingly(step) for step in steps),
         SaveRecords("the Mi records go to the vault first"),

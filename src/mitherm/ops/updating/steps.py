@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from mitherm.ops.files.images import Chosen, Wish
+from mitherm.ops.files.images import ImageRequest, SelectedImage
 
 Build: TypeAlias = Literal["c", "other"]
 """Of stock 2.1.1_0159."""
@@ -40,7 +40,7 @@ class EraseRecords:
 class Flash:
     """Transfer an image and verify that the unit runs it. `area_kib`: to an area that is cleared first (command 73)."""
 
-    image: Chosen
+    image: SelectedImage
     reason: str
     login: bool = False
     area_kib: int | None = None
@@ -93,8 +93,8 @@ class Assets:
     """Build of 2.1.1_0159 by what happened before: c took its image, another one did not."""
     known_board: str | None = None
     """Board revision that the unit told at an earlier time."""
-    find_image: Callable[[Wish], Chosen] = field(default=lambda wish: _no_image(wish))
+    find_image: Callable[[ImageRequest], SelectedImage] = field(default=lambda request: _no_image(request))
 
 
-def _no_image(wish: Wish) -> Chosen:
-    raise NotImplementedError(f"no images at hand for {wish}")
+def _no_image(request: ImageRequest) -> SelectedImage:
+    raise NotImplementedError(f"no images at hand for {request}")

@@ -23,7 +23,7 @@ from mitherm.errors import (
 from mitherm.model.address import Address
 from mitherm.model.models import same_version
 from mitherm.ops.bench import Bench
-from mitherm.ops.files.images import Chosen
+from mitherm.ops.files.images import SelectedImage
 from mitherm.ops.keys.login import logged_in
 from mitherm.ops.look import look
 from mitherm.ops.target import find
@@ -57,7 +57,7 @@ class Job:
     before: Observation
 
     @property
-    def image(self) -> Chosen:
+    def image(self) -> SelectedImage:
         """What is sent."""
         return self.step.image
 

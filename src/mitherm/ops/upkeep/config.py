@@ -68,12 +68,12 @@ async def read(bench: Bench, address: Address, *, comfort: bool = False) -> Sett
         return await read_link(link, comfort)
 
 
-async def compare(bench: Bench, address: Address, wish: Mapping[str, str], *, lenient: bool = False) -> list[Change]:
-    """What would change if the wish were applied; `lenient` as for `change`. Raises SettingsError."""
+async def compare(bench: Bench, address: Address, request: Mapping[str, str], *, lenient: bool = False) -> list[Change]:
+    """What would change if the request were applied; `lenient` as for `change`. Raises SettingsError."""
     async with pvvx_unit(bench, address) as (link, _):
-        before = await read_link(link, wants_comfort(wish))
-    wish = {name: wish[name] for name in wish if not lenient or knows(before.config, name)}
-    return changes_of(before, before.changed(wish), None)
+        before = await read_link(link, wants_comfort(request))
+    request = {name: request[name] for name in request if not lenient or knows(before.config, name)}
+    return changes_of(before, before.changed(request), None)
 
 
 @asynccontextmanager
@@ -123,7 +123,7 @@ async def _config(link: Link) -> Config:
 
 
 async def change(
-    bench: Bench, address: Address, wish: Mapping[str, str], *, operation: str = "config set", lenient: bool = False
+    bench: Bench, address: Address, request: Mapping[str, str], *, operation: str = "config set", lenient: bool = False
 ) -> Changed:
     """Write what is wished for, read it back, and keep the result in the vault.
 
@@ -131,9 +131,9 @@ async def change(
     """
     with bench.stores.journal.operation(operation, address, bench.wall, sorted(bench.waivers)) as entry:
         async with pvvx_unit(bench, address) as (link, seen):
-            before = await read_link(link, wants_comfort(wish))
-            wish = {name: wish[name] for name in wish if not lenient or knows(before.config, name)}
-            wanted = before.changed(wish)
+            before = await read_link(link, wants_comfort(request))
+            request = {name: request[name] for name in request if not lenient or knows(before.config, name)}
+            wanted = before.changed(request)
             planned = changes_of(before, wanted, None)
             if not planned:
                 entry.outcome("nothing-to-do")
@@ -145,7 +145,7 @@ async def change(
             bench.stores.vault.check_writable(address)
             entry.step("write-settings")
             after = await _write(bench, link, before, wanted)
-        done = _done(before, wanted, after, wish)
+        done = _done(before, wanted, after, request)
         keep(bench, address, seen, after)
         if hidden:
             await _find_again(bench, address, hidden)
@@ -184,10 +184,10 @@ async def _write(bench: Bench, link: Link, before: Settings, wanted: Settings) -
     return after
 
 
-def _done(before: Settings, wanted: Settings, after: Settings, wish: Iterable[str]) -> Changed:
+def _done(before: Settings, wanted: Settings, after: Settings, request: Iterable[str]) -> Changed:
     changes = changes_of(before, wanted, after)
     missed = [one for one in changes if one.wanted is not None and one.after != one.wanted]
-    unasked = [one for one in changes if one.before.name not in set(wish)]
+    unasked = [one for one in changes if one.before.name not in set(request)]
     return Changed("clamped" if missed or unasked else "verified", tuple(changes))
 
 

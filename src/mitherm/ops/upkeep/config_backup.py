@@ -78,7 +78,7 @@ async def _save(bench: Bench, address: Address) -> None:
 
 
 def saved(bench: Bench, address: Address, backup_id: str | None = None) -> dict[str, str]:
-    """The wish for the settings as the vault knew them at a backup, the newest one by default. Raises NotFound."""
+    """The request for the settings as the vault knew them at a backup, the newest one by default. Raises NotFound."""
     found: dict[str, Secret] = {}
     for stored in bench.stores.vault.backups(address):
         found |= stored.backup.replies

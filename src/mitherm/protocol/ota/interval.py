@@ -28,7 +28,7 @@ class IntervalWish:
     def from_bytes(cls, raw: bytes) -> IntervalWish:
         """Two or three bytes; raises DecodeError."""
         if len(raw) not in (2, 3):
-            raise DecodeError(f"an interval wish has 2 or 3 bytes, not {len(raw)}")
+            raise DecodeError(f"an interval request has 2 or 3 bytes, not {len(raw)}")
         return cls(int.from_bytes(raw[:2], "little"), raw[2:] == bytes([_IOS]))
 
 
@@ -45,12 +45,12 @@ class ParameterRequest:
 def answer(value: bytes) -> ParameterRequest | None:
     """The unit's reaction to a written value (1.0.0_0130 and 2.1.1_0159 alike); None where it ignores it."""
     try:
-        wish = IntervalWish.from_bytes(value)
+        request = IntervalWish.from_bytes(value)
     except DecodeError:
         return None
-    units = wish.interval_ms * 4 // 5
-    if wish.interval_ms < (45 if wish.ios else 10):
+    units = request.interval_ms * 4 // 5
+    if request.interval_ms < (45 if request.ios else 10):
         return ParameterRequest(20, 40)
-    if wish.interval_ms >= 500:
-        return ParameterRequest(384 if wish.ios else 400, 400)
-    return ParameterRequest(units - 16 if wish.ios else units, units)
+    if request.interval_ms >= 500:
+        return ParameterRequest(384 if request.ios else 400, 400)
+    return ParameterRequest(units - 16 if request.ios else units, units)

@@ -67,21 +67,23 @@ class Settings:
             pvvx_words.text(field, version, raw),
         )
 
-    def changed(self, wish: Mapping[str, str]) -> Self:
+    def changed(self, request: Mapping[str, str]) -> Self:
         """A copy with what is wished for, checked against what this version takes. Raises SettingsError."""
-        check_names(wish, self.config)
-        if (NAME in wish and self.name is None) or (wants_comfort(wish) and self.comfort is None):
+        check_names(request, self.config)
+        if (NAME in request and self.name is None) or (wants_comfort(request) and self.comfort is None):
             raise SettingsError(f"pvvx {version_text(self.config.version)} keeps no name or no comfort window")
         version, layout = self.config.version, self.config.layout
-        raw = {name: pvvx_words.parse(field, version, wish[name]) for name in wish if (field := layout.field(name))}
+        raw = {
+            name: pvvx_words.parse(field, version, request[name]) for name in request if (field := layout.field(name))
+        }
         config = self.config.changed(raw)
         for name, wanted in raw.items():
-            _check_taken(config, name, wanted, wish[name])
+            _check_taken(config, name, wanted, request[name])
         return replace(
             self,
             config=config,
-            name=_checked_name(wish[NAME]) if NAME in wish else self.name,
-            comfort=_with_comfort(self.comfort, wish),
+            name=_checked_name(request[NAME]) if NAME in request else self.name,
+            comfort=_with_comfort(self.comfort, request),
         )
 
     def differences(self, other: Settings) -> list[str]:
@@ -90,7 +92,7 @@ class Settings:
         return [name for name in mine if name in its and mine[name] != its[name]]
 
     def wishes(self) -> dict[str, str]:
-        """What to wish for to have a unit like this one; what only its hardware decides is left out."""
+        """What to request for to have a unit like this one; what only its hardware decides is left out."""
         return {name: str(one.value) for name, one in self.shown().items() if name not in HARDWARE}
 
 
@@ -161,8 +163,8 @@ def _of_comfort(comfort: Comfort) -> list[Setting]:
     return found
 
 
-def _with_comfort(comfort: Comfort | None, wish: Mapping[str, str]) -> Comfort | None:
-    asked = {name.removeprefix(COMFORT): typed for name, typed in wish.items() if name.startswith(COMFORT)}
+def _with_comfort(comfort: Comfort | None, request: Mapping[str, str]) -> Comfort | None:
+    asked = {name.removeprefix(COMFORT): typed for name, typed in request.items() if name.startswith(COMFORT)}
     if comfort is None or not asked:
         return comfort
     result = replace(comfort, **{name: _hundredths(name, typed) for name, typed in asked.items()})

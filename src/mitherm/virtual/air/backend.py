@@ -20,7 +20,7 @@ from bumble import att, core, hci
 
 from mitherm.protocol import uuids
 from mitherm.virtual.air.host import AirHost, is_scan_response, is_scannable
-from mitherm.virtual.scanner import Heard
+from mitherm.virtual.scanner import AdvertisingData
 
 LARGEST_MTU: Final = 517
 SCAN_RESPONSE_S: Final = 0.1
@@ -79,7 +79,7 @@ class AirScanner(BaseBleakScanner):
 
     def _tell(self, address: str, report: Any, data: bytes, scan_response: bytes = b"") -> None:
         _, before = self.seen_devices.get(address, (None, None))
-        heard = Heard.parse(data, scan_response)
+        heard = AdvertisingData.parse(data, scan_response)
         advert = AdvertisementData(
             local_name=heard.name or (before.local_name if before else None),
             manufacturer_data={},

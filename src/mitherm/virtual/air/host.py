@@ -18,7 +18,7 @@ logging.getLogger("bumble").setLevel(logging.CRITICAL)
 OPEN_S: Final = 5.0
 """A controller answers the start-up commands at once, or it is none."""
 
-Heard: TypeAlias = Callable[[Any], None]
+AdvertisingData: TypeAlias = Callable[[Any], None]
 
 
 class AirHost:
@@ -26,7 +26,7 @@ class AirHost:
 
     def __init__(self) -> None:
         self._device: Device
-        self._listeners: set[Heard] = set()
+        self._listeners: set[AdvertisingData] = set()
         self._connecting = asyncio.Lock()
         self._scanning = asyncio.Lock()
 
@@ -49,7 +49,7 @@ class AirHost:
     # --- scanning -----------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def scanning(self, listener: Heard) -> AsyncIterator[None]:
+    async def scanning(self, listener: AdvertisingData) -> AsyncIterator[None]:
         """Raw reports go to `listener`; the first listener starts the scan, the last one stops it."""
         async with self._scanning:
             if not self._listeners:

@@ -25,7 +25,7 @@ from mitherm.virtual.board.chip import (
     Terminate,
     Vanish,
 )
-from mitherm.virtual.runner import Pump
+from mitherm.virtual.runner import UnitRunner
 from mitherm.virtual.unit import NoAnswer, Unit
 
 LAST_WORDS_S: Final = 0.005
@@ -40,7 +40,7 @@ class AirUnit:
     def __init__(self, link: AirLink, unit: Unit) -> None:
         self.unit = unit
         self.controller = UnitController(link, unit, self)
-        self.pump = Pump(unit, self._act)
+        self.runner = UnitRunner(unit, self._act)
         self._link = link
         self._connection: Any = None
         self._values: dict[str, gatt.Characteristic] = {}
@@ -53,12 +53,12 @@ class AirUnit:
     async def start(self) -> None:
         """Set the host up, then let the unit live."""
         await self._device.power_on()
-        self.pump.start()
+        self.runner.start()
 
     async def stop(self) -> None:
         """End a link; the unit stays as it is from then on."""
         self.controller.vanish(0.0)
-        self.pump.stop()
+        self.runner.stop()
         await self._device.power_off()
 
     # --- links --------------------------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ class AirUnit:
         self._connection = connection
         self._device.gatt_server.max_mtu = self.unit.att_mtu
         self._load(self.unit.gatt)
-        self.pump.connect()
+        self.runner.connect()
 
     def link_ended(self) -> None:
         """The link is gone, whoever ended it."""
@@ -80,7 +80,7 @@ class AirUnit:
         self._unanswered.clear()
         if self._connection is not None:
             self._connection = None
-            self.pump.disconnect()
+            self.runner.disconnect()
 
     # --- what the unit does -------------------------------------------------------------------------------------------
 
@@ -175,17 +175,17 @@ class AirUnit:
 
         def write(connection: Any, data: bytes) -> Any:
             server.write_cccd(connection, value, bytes(data))
-            return self._answer(lambda: self.pump.subscribe(char, bytes(data)))
+            return self._answer(lambda: self.runner.subscribe(char, bytes(data)))
 
         cccd = gatt.CharacteristicValue(read=lambda connection: server.read_cccd(connection, value), write=write)
         return gatt.Descriptor(descriptor.uuid, _WRITABLE, cccd)
 
     def _read(self, char: str) -> Any:
-        return self._answer(lambda: self.pump.read(char))
+        return self._answer(lambda: self.runner.read(char))
 
     def _write(self, char: str, data: bytes) -> Any:
         """A plain function: bumble starts one task for each write, and tasks that wait would overtake one another."""
-        return self._answer(lambda: self.pump.write(char, data))
+        return self._answer(lambda: self.runner.write(char, data))
 
     def _answer(self, ask: Callable[[], bytes | None]) -> Any:
         """The unit's answer; its refusal as bumble wants it; or a future that ends with the link."""

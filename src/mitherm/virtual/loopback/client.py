@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 from mitherm.model.gatt import Characteristic, Descriptor, GattTable, Service
 from mitherm.protocol import uuids
 from mitherm.virtual.board.chip import AttError
-from mitherm.virtual.runner import Pump
+from mitherm.virtual.runner import UnitRunner
 from mitherm.virtual.unit import NoAnswer
 
 DISCOVERY_S: Final = 0.3
@@ -30,7 +30,7 @@ class LoopbackClient:
     def __init__(
         self,
         address: str,
-        link_up: Callable[[LoopbackClient], Awaitable[Pump]],
+        link_up: Callable[[LoopbackClient], Awaitable[UnitRunner]],
         on_disconnect: Callable[[], None],
         round_trip_s: float,
     ) -> None:
@@ -41,7 +41,7 @@ class LoopbackClient:
         self._link_up = link_up
         self._on_disconnect = on_disconnect
         self._round_trip_s = round_trip_s
-        self._pump: Pump | None = None
+        self._pump: UnitRunner | None = None
         self._deaf: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
         self._callbacks: dict[str, tuple[LoopbackCharacteristic, Callable[[Any, bytearray], None]]] = {}
@@ -107,7 +107,7 @@ class LoopbackClient:
                     return characteristic
         raise NotConnected(f"no characteristic has handle {handle}")
 
-    def _linked(self) -> Pump:
+    def _linked(self) -> UnitRunner:
         if self._pump is None or not self.is_connected:
             raise NotConnected("not connected")
         return self._pump

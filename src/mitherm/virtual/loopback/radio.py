@@ -19,8 +19,8 @@ from mitherm.radio.gatt import Radio
 from mitherm.radio.stream import Freshness, SightingStream
 from mitherm.virtual.board.chip import Action, Advertise, AttError, Notify, RequestMtu, Terminate, Vanish
 from mitherm.virtual.loopback.client import SUPERVISION_TIMEOUT, LoopbackClient, NotConnected
-from mitherm.virtual.runner import Pump
-from mitherm.virtual.scanner import Heard
+from mitherm.virtual.runner import UnitRunner
+from mitherm.virtual.scanner import AdvertisingData
 from mitherm.virtual.unit import Unit
 
 ROUND_TRIP_S: Final = 0.03
@@ -43,7 +43,7 @@ class Loopback(Radio):
     async def __aenter__(self) -> Self:
         self._places = [_Place(self, unit) for unit in self._units]
         for place in self._places:
-            place.pump.start()
+            place.runner.start()
         return self
 
     async def __aexit__(
@@ -52,7 +52,7 @@ class Loopback(Radio):
         for place in self._places:
             if place.client is not None:
                 await place.client.disconnect()
-            place.pump.stop()
+            place.runner.stop()
         for scan in self._scans:
             scan.stream.close()
 
@@ -83,7 +83,7 @@ class Loopback(Radio):
             case _:
                 return None
 
-    async def _link_up(self, client: LoopbackClient) -> Pump:
+    async def _link_up(self, client: LoopbackClient) -> UnitRunner:
         """Connect at the next connectable advert of the unit."""
         while True:
             initiator = _Initiator(client.address, asyncio.get_running_loop().create_future())
@@ -92,16 +92,16 @@ class Loopback(Radio):
                 place = await initiator.met
             finally:
                 self._initiators.discard(initiator)
-            if place.pump.unit.connectable:
+            if place.runner.unit.connectable:
                 place.client = client
-                place.pump.connect()
-                return place.pump
+                place.runner.connect()
+                return place.runner
 
     def heard(self, place: _Place, action: Advertise) -> None:
         """An advert of `place` reached the central."""
-        unit = place.pump.unit
+        unit = place.runner.unit
         address = str(unit.address)
-        report = Heard.parse(action.data, action.scan_response)
+        report = AdvertisingData.parse(action.data, action.scan_response)
         at_s = asyncio.get_running_loop().time()
         for scan in self._scans:
             fresh = scan.freshness.of(address, report.service_data)
@@ -129,7 +129,7 @@ class _Place:
 
     def __init__(self, radio: Loopback, unit: Unit) -> None:
         self.radio = radio
-        self.pump = Pump(unit, self._act)
+        self.runner = UnitRunner(unit, self._act)
         self.client: LoopbackClient | None = None
 
     def _act(self, action: Action) -> None:
@@ -149,6 +149,6 @@ class _Place:
                 client.exchange_mtu(mtu)
             case Vanish():
                 self.client = None
-                client.fade(self.pump.unit.supervision_s, SUPERVISION_TIMEOUT)
+                client.fade(self.runner.unit.supervision_s, SUPERVISION_TIMEOUT)
             case _:
                 pass  # link parameters do not matter where nothing takes time

@@ -18,7 +18,7 @@ from mitherm.model.keys import MiKeys, did_record
 from mitherm.primitives.crypto import make_certificate, private_key, public_point
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.effects import Entropy
-from mitherm.virtual.central import PairLink
+from mitherm.virtual.central import CentralLink
 from mitherm.virtual.factory import new_did
 from mitherm.virtual.mi_home import app
 from mitherm.virtual.mi_home.rules import CloudEntry, Decision, decide
@@ -213,9 +213,9 @@ class MiHome:
         )
         return certificate, scalar
 
-    def _connect(self, world: World, address: Address, now: float) -> PairLink:
+    def _connect(self, world: World, address: Address, now: float) -> CentralLink:
         unit = world.find(address)
-        return PairLink(unit, now).connect(LOOK_S)
+        return CentralLink(unit, now).connect(LOOK_S)
 
 
 def _raise(code: int) -> None:

@@ -31,7 +31,7 @@ from mitherm.protocol.effects import Entropy, Procedure
 from mitherm.protocol.mi.channel import MiChannel
 from mitherm.protocol.mi.messages import DeviceInfo, LoginKeys, Opcode, SetupKeys, signed_content
 from mitherm.protocol.mi.parcel import ParcelType
-from mitherm.virtual.central import PairLink
+from mitherm.virtual.central import CentralLink
 from mitherm.virtual.mi_home.rules import Decision, has_mi_service
 
 STEP_S: Final = 15.0
@@ -77,21 +77,21 @@ class _Ended(Exception):
         self.code = code
 
 
-def add(link: PairLink, account: Account, entropy: Entropy) -> int:
+def add(link: CentralLink, account: Account, entropy: Entropy) -> int:
     """Add the unit behind `link`; returns the app's code, 0 when accepted."""
     if not has_mi_service(link.unit.gatt):
         return WRITE_FAILED
     return _code(link, _register(account, entropy))
 
 
-def sync(link: PairLink, token: bytes, entropy: Entropy) -> int:
+def sync(link: CentralLink, token: bytes, entropy: Entropy) -> int:
     """Log in with the account's token; returns the app's code."""
     if not has_mi_service(link.unit.gatt):
         return WRITE_FAILED
     return _code(link, _login(token, entropy))
 
 
-def _code(link: PairLink, procedure: Procedure[None]) -> int:
+def _code(link: CentralLink, procedure: Procedure[None]) -> int:
     try:
         link.run(procedure)
     except _Ended as end:

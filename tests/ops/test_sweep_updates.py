@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import made_images
 import pytest
-import shelf
 
 from mitherm.errors import MithermError
 from mitherm.image.boot_rules import recognise
 from mitherm.model.keys import did_text
-from mitherm.ops.updating.execute import Pursuit
+from mitherm.ops.updating.execute import UpdateResult
 from mitherm.ops.updating.flash import bring, flash
 from mitherm.protocol.uuids import OTA
 from mitherm.virtual.board.mi_records import MiRecordStore
@@ -47,10 +47,10 @@ class Journey:
         rig = Rig(folder, self.spec)
         rig.hand_over_keys()
         for kind in IMAGES:
-            rig.stores.library.add(shelf.small(kind), name=kind, kind=kind, now=wall())
+            rig.stores.library.add(made_images.small(kind), name=kind, kind=kind, now=wall())
         return rig
 
-    def go(self, rig: Rig) -> Pursuit:
+    def go(self, rig: Rig) -> UpdateResult:
         """The one command."""
         if self.image:
             return rig.run(lambda bench: flash(bench, str(UNIT), self.image))

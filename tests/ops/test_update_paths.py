@@ -1,40 +1,40 @@
-"""Every pair of firmware and goal has a planned road, a named need, or an explained end."""
+"""Every pair of firmware and goal has a planned path, a named need, or an explained end."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from mitherm.ops.updating.paths import GOALS, Road, roads, starts
+from mitherm.ops.updating.paths import GOALS, UpdatePath, starts, update_paths
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def found() -> list[Road]:
+def found() -> list[UpdatePath]:
     """All roads."""
-    return roads()
+    return update_paths()
 
 
-def test_every_pair_is_answered(found: list[Road]) -> None:
+def test_every_pair_is_answered(found: list[UpdatePath]) -> None:
     """Each start with each goal, exactly once."""
-    pairs = [(road.start, road.goal) for road in found]
+    pairs = [(path.start, path.goal) for path in found]
     assert pairs == [(start.label, goal) for start in starts() for goal in GOALS]
 
 
-def test_between_the_firmwares_of_the_model_nothing_is_closed(found: list[Road]) -> None:
+def test_between_the_firmwares_of_the_model_nothing_is_closed(found: list[UpdatePath]) -> None:
     """Stock, pvvx and atc1441 are start and goal of open roads; what is closed says why and names the wire."""
-    for road in found:
-        assert bool(road.closed) == (road.start in ("Zigbee", "PHY62x2", "other or unknown"))
-        assert not road.closed or "wire" in road.closed
+    for path in found:
+        assert bool(path.closed) == (path.start in ("Zigbee", "PHY62x2", "other or unknown"))
+        assert not path.closed or "wire" in path.closed
 
 
-def test_keys_are_all_that_can_be_missing(found: list[Road]) -> None:
+def test_keys_are_all_that_can_be_missing(found: list[UpdatePath]) -> None:
     """A need names keys, and only units without known keys have one."""
-    for road in found:
-        if road.needs:
-            assert "keys" in road.needs
-            assert "unknown" in road.start or "not bound" in road.start
+    for path in found:
+        if path.needs:
+            assert "keys" in path.needs
+            assert "unknown" in path.start or "not bound" in path.start
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_keys_are_all_that_can_be_missing(found: list[Road]) -> None:
         ("pvvx 5.8", "mi-home-ready", ("save-keys", "erase-mi-records", "flash stock 1.0.0_0130")),
     ],
 )
-def test_some_roads(found: list[Road], start: str, goal: str, steps: tuple[str, ...]) -> None:
+def test_some_roads(found: list[UpdatePath], start: str, goal: str, steps: tuple[str, ...]) -> None:
     """The steps in order."""
-    assert next(road.steps for road in found if (road.start, road.goal) == (start, goal)) == steps
+    assert next(path.steps for path in found if (path.start, path.goal) == (start, goal)) == steps
 
 
-def test_documents_hold_every_rule_and_every_road(found: list[Road], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_hold_every_rule_and_every_road(found: list[UpdatePath], monkeypatch: pytest.MonkeyPatch) -> None:
     """The generated pages are made from the same tables."""
     monkeypatch.syspath_prepend(str(DOCS / "_ext"))
     from generated import fill
@@ -72,6 +72,6 @@ def test_documents_hold_every_rule_and_every_road(found: list[Road], monkeypatch
     assert all(f"| {rule.id} | {rule.title} |" in guards for rule in RULES)
     assert all(rule.waiver is None or f"`{rule.waiver}`" in guards for rule in RULES)
     page = fill((DOCS / "reference" / "roads.md").read_text())
-    assert all(f"## From {road.start}\n" in page for road in found)
-    assert all(" → ".join(road.steps) in page for road in found)
+    assert all(f"## From {path.start}\n" in page for path in found)
+    assert all(" → ".join(path.steps) in page for path in found)
     sys.modules.pop("generated")
