@@ -13,6 +13,7 @@ from mitherm.image.container import ZigbeeContainer
 from mitherm.image.inspect import inspect
 from mitherm.image.known_bad import UnitFacts, known_bad, version_key
 from mitherm.image.recognise import Identity, recognise
+from mitherm.image.signature import Signature
 from mitherm.image.synth import package, synth
 from mitherm.image.telink import STARTUP, pad, trailer
 from mitherm.model.models import PVVX_DEVICES
@@ -185,7 +186,7 @@ def test_second_builds_of_a_model() -> None:
 def test_catalogue_lookups() -> None:
     """Files are found by name, by their own hash and by the hash of their image part."""
     signed = catalogue.by_name("Stock_fw_2.1.1_0159")
-    assert signed is not None and signed.signed is True and signed.product_id == 0x055B
+    assert signed is not None and signed.signature is Signature.GENUINE and signed.product_id == 0x055B
     assert signed is catalogue.by_name("original_ota_xiaomi_lywsd03mmc_v2.1.1_0159c.bin")
     assert catalogue.by_file(signed.sha256) is signed
     assert signed.image_sha256 is None

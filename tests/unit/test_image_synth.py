@@ -12,6 +12,7 @@ from mitherm.image import tail
 from mitherm.image.inspect import inspect
 from mitherm.image.recognise import SYNTHETIC_MARK, recognise
 from mitherm.image.sign_file import SignFile
+from mitherm.image.signature import Signature
 from mitherm.image.synth import package, sign_file, synth, with_tail
 from mitherm.image.tail import Tail, verify
 from mitherm.image.telink import pad, trailer
@@ -184,14 +185,14 @@ def test_synthetic_tail_marks_any_image() -> None:
     assert not inspect(image).synthetic
     for file in (with_tail(image), sign_file().apply(image)):
         assert inspect(file).synthetic
-    assert inspect(with_tail(image)).signed is True
-    assert inspect(sign_file().apply(image)).signed is None
+    assert inspect(with_tail(image)).signature is Signature.GENUINE
+    assert inspect(sign_file().apply(image)).signature is Signature.FORGED
     assert inspect(sign_file().apply(image)).exploit
 
 
 def test_signed_is_three_valued() -> None:
     """No tail: false; a good one: true; a damaged one: null."""
-    assert inspect(IMAGE).signed is False
-    assert inspect(SIGNED).signed is True
-    assert inspect(pad(FORGERIES["certificate"])).signed is None
+    assert inspect(IMAGE).signature is Signature.NONE
+    assert inspect(SIGNED).signature is Signature.GENUINE
+    assert inspect(pad(FORGERIES["certificate"])).signature is Signature.FORGED
     assert inspect(FORGERIES["tag"]).refusal == "tag"

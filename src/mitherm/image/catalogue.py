@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from mitherm.image.catalogue_data import load, replace, shipped
+from mitherm.image.signature import Signature
 
 Role = Literal["stock", "custom", "exploit", "zigbee", "zigbee-stock", "signature-block", "full-flash-dump"]
 
@@ -35,8 +36,8 @@ class Entry:
     """Boards of the model it is meant for (B1.4, B1.6-2025, ...), or names of other products."""
     product_id: int | None = None
     """From the Mi tail."""
-    signed: bool | None = None
-    """True: a genuine Mi tail; False: a forged one; None: none."""
+    signature: Signature = Signature.NONE
+    """Of the Mi tail. In the table it is `signed`: true is genuine, false forged, and no tail has no such key."""
     login: Literal["always", "bound", "never"] | None = None
     """Stock: when a running unit of this version wants a login before an update."""
     refuses_unsigned: bool = False
@@ -115,4 +116,8 @@ def _stem(name: str) -> str:
 def _entry(record: dict[str, Any]) -> Entry:
     defaults = {"image_sha256": record["sha256"], "length": record["size"]}
     lists = {key: tuple(record.get(key, ())) for key in ("hardware", "also")}
-    return Entry(**(defaults | record | lists))
+    plain = {key: value for key, value in record.items() if key != "signed"}
+    return Entry(**(defaults | plain | lists), signature=_SIGNATURES[record.get("signed")])
+
+
+_SIGNATURES: Final = {True: Signature.GENUINE, False: Signature.FORGED, None: Signature.NONE}

@@ -14,6 +14,7 @@ from mitherm.image.inspection import Inspection
 from mitherm.image.recognise import image_sha256, is_synthetic, recognise
 from mitherm.image.sign_file import SignFile
 from mitherm.image.sign_file import looks_like as looks_like_sign_file
+from mitherm.image.signature import Signature
 from mitherm.image.tail import MAGIC as TAIL_MAGIC
 from mitherm.image.tail import SYNTHETIC_ROOT, Tail
 from mitherm.image.telink import MARK, MARK_AT, Header, TelinkImage
@@ -75,7 +76,7 @@ def _dump(start: Inspection, data: bytes) -> Inspection:
 
 
 def _sign_file(start: Inspection, data: bytes) -> Inspection:
-    start = replace(start, kind="sign-file", signed=None)
+    start = replace(start, kind="sign-file", signature=Signature.FORGED)
     try:
         template = SignFile.from_bytes(data).tail_for(0)
         mark = Tail.from_bytes(template)
@@ -107,7 +108,8 @@ def _with_tail(found: Inspection, image: TelinkImage) -> Inspection:
         behind = Tail.from_bytes(image.rest)
     except DecodeError:
         broken = image.rest.startswith(TAIL_MAGIC)
-        return replace(found, signed=None, refusal="tag") if broken else found
+        return replace(found, signature=Signature.FORGED, refusal="tag") if broken else found
     refusal = behind.refusal(image.data)
     synthetic = found.synthetic or behind.root == SYNTHETIC_ROOT
-    return replace(found, tail=behind, refusal=refusal, signed=True if refusal is None else None, synthetic=synthetic)
+    signature = Signature.GENUINE if refusal is None else Signature.FORGED
+    return replace(found, tail=behind, refusal=refusal, signature=signature, synthetic=synthetic)

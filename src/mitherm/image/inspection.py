@@ -9,6 +9,7 @@ from mitherm.errors import BadFile
 from mitherm.image.catalogue import Entry
 from mitherm.image.container import ZigbeeContainer
 from mitherm.image.recognise import Identity
+from mitherm.image.signature import Signature
 from mitherm.image.tail import EXPLOIT, Reason, Tail
 from mitherm.image.telink import BLOCK, FLAG, STARTUP, Header, pad
 from mitherm.model.models import PRODUCTS
@@ -37,8 +38,7 @@ class Inspection:
     entry: Entry | None = None
     """The file, or its image part, in the catalogue."""
     tail: Tail | None = None
-    signed: bool | None = False
-    """False: no tail. True: the tail proves the image. None: a tail that does not (forged, exploit, damaged)."""
+    signature: Signature = Signature.NONE
     refusal: Reason | None = None
     """Why the tail proves nothing."""
     synthetic: bool = False
@@ -47,6 +47,11 @@ class Inspection:
     payload: bytes = b""
     """What goes over the air before padding: the file, or the image inside a container. Empty when not sendable."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def genuine(self) -> bool:
+        """Whether its vendor signed it."""
+        return self.signature is Signature.GENUINE
 
     @property
     def family(self) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mitherm.image.inspection import Inspection
+from mitherm.image.signature import Signature
 from mitherm.image.telink import BANK, EXTENDED
 
 _REFUSALS: Final = {
@@ -79,7 +80,7 @@ def _about_stock(found: Inspection) -> Iterator[str]:
     if found.version == "2.1.1_0159":
         yield "A unit on 2.1.1_0159 takes signed images only, and needs a login with its keys before any update."
         yield _BUILDS["c" if found.build == "c" else "B1.6"]
-        if found.signed is False:
+        if found.signature is Signature.NONE:
             yield "Without a signature tail no unit that runs 2.1.1_0159 accepts it."
 
 

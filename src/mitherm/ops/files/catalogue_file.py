@@ -31,7 +31,7 @@ _SETTLED: Final = (
     "model",
     "device_id",
     "product_id",
-    "signed",
+    "signature",
     "refuses_unsigned",
 )
 _ROW: Final = {"image", "unit", "verdict", "rule", "text", "source"}

@@ -15,6 +15,7 @@ from mitherm.cloud.driver import Nobody, perform
 from mitherm.cloud.web import Web
 from mitherm.errors import BadFile, ImageCorrupt, ImageMissing, NetworkUnreachable, NotSupported
 from mitherm.image import catalogue
+from mitherm.image.signature import Signature
 from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.files.firmware import Added, check_fit, keep
 from mitherm.ops.files.library import chosen
@@ -98,7 +99,7 @@ def _spoiled(library: Library, entry: LibraryEntry) -> ImageCorrupt | None:
 
 def _by_kind(kind: str) -> catalogue.Entry | None:
     fitting = [one for one in catalogue.entries() if one.model == LYWSD03MMC and kind.lower() in _kinds(one)]
-    return next(iter(sorted(fitting, key=lambda one: not one.signed)), None)
+    return next(iter(sorted(fitting, key=lambda entry: entry.signature is not Signature.GENUINE)), None)
 
 
 def _kinds(entry: catalogue.Entry) -> tuple[str, ...]:

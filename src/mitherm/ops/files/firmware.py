@@ -11,13 +11,15 @@ from typing import Final
 from mitherm.errors import BadFile
 from mitherm.image import catalogue
 from mitherm.image.inspection import Inspection
+from mitherm.image.signature import Signature
 from mitherm.image.synth import SIGN_KIND, SIGNED_KIND, package
 from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.files.images import SelectedImage
 from mitherm.ops.files.library import chosen, read_file
 from mitherm.store.library import Library, LibraryEntry
 
-_FACTS: Final = ("family", "version", "model", "build", "catalogue", "signed")
+_FACTS: Final = ("family", "version", "model", "build", "catalogue")
+_SIGNED: Final = {Signature.GENUINE: True, Signature.NONE: False, Signature.FORGED: None}
 _NEW_BOARDS: Final = "B1.6"
 
 
@@ -42,7 +44,7 @@ def describe(image: SelectedImage) -> dict[str, object]:
         "model": found.model,
         "product_id": found.product_id,
         "crc_ok": found.crc_ok,
-        "signed": found.signed,
+        "signed": _SIGNED[found.signature],
         "length": found.length,
         "catalogue": found.catalogue,
         "warnings": list(found.warnings),
@@ -134,7 +136,8 @@ def keep(library: Library, image: SelectedImage, now: datetime) -> Added:
     """Put one image into the library. Raises DiskProblem."""
     found = image.inspection
     known = {entry.sha256 for entry in library.entries()}
-    facts = {name: str(value) for name in _FACTS if (value := getattr(found, name)) not in (None, "")}
+    values = {name: getattr(found, name) for name in _FACTS} | {"signed": _SIGNED[found.signature]}
+    facts = {name: str(value) for name, value in values.items() if value not in (None, "")}
     entry = library.add(image.data, name=image.name, kind=kind_of(found), now=now, facts=facts)
     return Added(entry, entry.sha256 not in known)
 

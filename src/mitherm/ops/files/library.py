@@ -93,7 +93,7 @@ def _fits(image: SelectedImage, request: ImageRequest) -> bool:
         and found.family == request.family
         and (request.model is None or found.model in (None, request.model))
         and (request.version is None or image.full_version == request.version)
-        and (not request.genuine or found.signed is True)
+        and (not request.genuine or found.genuine)
     )
 
 

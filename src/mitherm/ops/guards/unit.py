@@ -6,6 +6,7 @@ from typing import Final
 
 from mitherm.device.signatures import FOUR_STEPS, needs_signature, needs_signature_version, refused_because
 from mitherm.image.inspection import Inspection
+from mitherm.image.signature import Signature
 from mitherm.model.models import PRODUCTS
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
 
@@ -78,7 +79,7 @@ def accepted(case: Case) -> Verdict:
         return cannot_verify("the version of the running firmware could not be read")
     if needs_signature(seen):
         return _signed(case, found)
-    if found.signed is None:
+    if found.signature is Signature.FORGED:
         return refuse(f"the signature tail of this image is forged: it is for 2.1.1_0159 only, and {seen.label} runs")
     return ok(f"{seen.label} runs and checks no signature")
 
@@ -86,7 +87,7 @@ def accepted(case: Case) -> Verdict:
 def _signed(case: Case, found: Inspection) -> Verdict:
     label, tail = case.seen.label, found.tail
     foreign = tail is not None and PRODUCTS.get(tail.product_id) != case.seen.identity.model
-    if found.signed and not foreign:
+    if found.genuine and not foreign:
         return ok(f"{label} runs, the image is signed by its vendor")
     if found.exploit and not foreign:
         return _tricked(case)

@@ -217,7 +217,7 @@ class _Execution:
             records_saved=expected.records_saved,
             has_keys=expected.has_keys,
             refused_before=remembered_build(self.bench.stores.journal, self.address) == "other"
-            and not any(isinstance(other, Flash) and other.image.inspection.signed for other in plan.steps),
+            and not any(isinstance(other, Flash) and other.image.inspection.genuine for other in plan.steps),
             known_board=self.known.hardware if self.known else None,
             known_version=self.known.version if self.known and self.known.family == "stock" else None,
             synthetic_allowed=self.bench.allow_synthetic,

@@ -176,7 +176,7 @@ def _stock_over_signed(
 ) -> tuple[Step, ...]:
     """Signed stock goes straight, unsigned stock only by way of custom firmware."""
     image = assets.find_image(request)
-    if as_it_is or image.inspection.signed:
+    if as_it_is or image.inspection.genuine:
         return (Flash(image, reason, login=True),)
     custom = assets.find_image(ImageRequest("pvvx", seen.identity.model).with_signature(seen))
     return (

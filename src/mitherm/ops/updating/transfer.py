@@ -186,7 +186,7 @@ async def _see_again(bench: Bench, job: Job) -> Observation:
 
 
 def _verified(bench: Bench, job: Job, after: Observation) -> Observation:
-    if not job.distinguishable and needs_signature(job.before) and not job.image.inspection.signed:
+    if not job.distinguishable and needs_signature(job.before) and not job.image.inspection.genuine:
         raise _failed(
             f"transferred; {after.label} ran before and runs now, and nothing tells whether it is the new one",
             f"probably it is not: {refused_because(job.image.inspection, after)}",
