@@ -42,7 +42,7 @@ def units_of(ground: Ground, session: Session, regions: Sequence[str]) -> Proced
 
     A region that refuses is reported and left out; the only region asked for raises ApiRefused.
     """
-    found: dict[tuple[Address, str | None], AccountUnit] = {}
+    units: dict[tuple[Address, str | None], AccountUnit] = {}
     for region in regions:
         try:
             listed = yield from _region(ground, session, region)
@@ -52,8 +52,8 @@ def units_of(ground: Ground, session: Session, regions: Sequence[str]) -> Proced
             yield Report(Notice("info", f"region {region}: {problem.message}"))
             continue
         for unit in listed:
-            found.setdefault((unit.address, unit.keys.did), unit)
-    return tuple(found.values())
+            units.setdefault((unit.address, unit.keys.did), unit)
+    return tuple(units.values())
 
 
 def _region(ground: Ground, session: Session, region: str) -> Procedure[list[AccountUnit]]:

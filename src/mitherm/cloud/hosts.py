@@ -48,5 +48,5 @@ class Hosts:
         """Whether the service may send us to this address: encrypted as the account is, and one of its hosts."""
         parts = urlsplit(url)
         host = parts.hostname or ""
-        known = any(host.endswith(ending) if ending.startswith(".") else host == ending for ending in self.trusted)
-        return known and parts.scheme == urlsplit(self.account).scheme
+        trusted = any(host.endswith(ending) if ending.startswith(".") else host == ending for ending in self.trusted)
+        return trusted and parts.scheme == urlsplit(self.account).scheme

@@ -71,10 +71,10 @@ def _prepared(request: Request) -> urllib.request.Request:
         raise ValueError("neither https nor http")
     query = ("&" if "?" in request.url else "?") + urlencode(request.query) if request.query else ""
     body = urlencode(request.form).encode() if request.method == "POST" else None
-    made = urllib.request.Request(request.url + query, body, dict(request.headers), method=request.method)
+    message = urllib.request.Request(request.url + query, body, dict(request.headers), method=request.method)
     if request.cookies:
-        made.add_header("Cookie", "; ".join(f"{name}={value}" for name, value in request.cookies.items()))
-    return made
+        message.add_header("Cookie", "; ".join(f"{name}={value}" for name, value in request.cookies.items()))
+    return message
 
 
 def _response(request: Request, status: int, headers: Message, body: IO[bytes]) -> Response:
@@ -88,14 +88,14 @@ def _response(request: Request, status: int, headers: Message, body: IO[bytes]) 
 
 
 def _cookies(lines: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    cookies: dict[str, str] = {}
     for line in lines:
         try:
             parsed = SimpleCookie(line)
         except CookieError:
             continue
-        found |= {name: morsel.value for name, morsel in parsed.items()}
-    return found
+        cookies |= {name: morsel.value for name, morsel in parsed.items()}
+    return cookies
 
 
 def _explained(request: Request, reason: object) -> NetworkUnreachable:

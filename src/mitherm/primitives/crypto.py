@@ -179,10 +179,10 @@ def make_certificate(
     issuer, subject = (x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in names)
     builder = x509.CertificateBuilder(issuer, subject, public, serial, *valid)
     try:
-        made = builder.sign(issuer_key, hashes.SHA256(), ecdsa_deterministic=True)
+        certificate = builder.sign(issuer_key, hashes.SHA256(), ecdsa_deterministic=True)
     except UnsupportedAlgorithm:
-        made = builder.sign(issuer_key, hashes.SHA256())
-    return made.public_bytes(Encoding.DER)
+        certificate = builder.sign(issuer_key, hashes.SHA256())
+    return certificate.public_bytes(Encoding.DER)
 
 
 def pem(certificate: bytes) -> bytes:

@@ -174,15 +174,15 @@ def read_count() -> Procedure[DataCount]:
 
 
 def fetch_history(
-    first: int = 0, *, timeout_s: float = 5, found: list[HistoryRecord] | None = None
+    first: int = 0, *, timeout_s: float = 5, records: list[HistoryRecord] | None = None
 ) -> Procedure[list[HistoryRecord]]:
     """All stored records from index `first` on, oldest first; raises LinkTimeout when they stop coming too early.
 
-    `found` gets each record as it comes, so that it outlives a lost link.
+    `records` gets each one as it comes, so that it outlives a lost link.
     """
     count = yield from read_count()
     oldest = max(first, count.newest - count.stored + 1)
-    records: list[HistoryRecord] = [] if found is None else found
+    records = [] if records is None else records
     if count.stored == 0 or oldest > count.newest:
         return records
     yield from write(uuids.STOCK_INDEX, oldest.to_bytes(4, "little"), response=True)

@@ -59,18 +59,18 @@ class BleakRadio(Radio):
         """An active scan. Some systems repeat old service data beside new: see `Sighting.fresh`."""
         stream, freshness = SightingStream(), Freshness()
 
-        def heard(device: BLEDevice, advert: AdvertisementData) -> None:
+        def on_advert(device: BLEDevice, advert: AdvertisementData) -> None:
             stream.put(_sighting(device, advert, freshness))
 
-        scanner = BleakScanner(heard, **self._scanner)
+        scanner = BleakScanner(on_advert, **self._scanner)
         try:
             async with asyncio.timeout(SCAN_START_S):
                 await scanner.start()
         except Exception as error:
-            known = failures.translate_scan(error)
-            if known is None:
+            translation = failures.translate_scan(error)
+            if translation is None:
                 raise
-            raise known from error
+            raise translation from error
         try:
             yield stream
         finally:

@@ -63,8 +63,8 @@ def translate_scan(error: Exception) -> MithermError | None:
         return unavailable("the adapter is in use by another program", "busy")
     if isinstance(error, TimeoutError):
         return unavailable("the Bluetooth service does not answer", "unknown")
-    known = translate(error)
-    return unavailable(known.message, "unknown") if isinstance(known, LinkError) else known
+    translation = translate(error)
+    return unavailable(translation.message, "unknown") if isinstance(translation, LinkError) else translation
 
 
 def _from_dbus(error: BleakDBusError) -> MithermError:

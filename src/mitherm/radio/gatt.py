@@ -87,9 +87,9 @@ class Radio(Protocol):
     def translate(self, error: Exception) -> MithermError | None:
         """What an exception of scanning or of a client means; None for what is no failure of the radio."""
 
-    async def find(self, wanted: Address, timeout_s: float) -> Sighting:
+    async def find(self, address: Address, timeout_s: float) -> Sighting:
         """The next report of one unit. Raises DeviceNotFound."""
-        return await self.first(lambda seen: true_address(seen) == wanted, timeout_s, str(wanted))
+        return await self.first(lambda seen: true_address(seen) == address, timeout_s, str(address))
 
     async def first(self, accept: Callable[[Sighting], bool], timeout_s: float, what: str) -> Sighting:
         """The next report that `accept` likes. Raises DeviceNotFound naming `what`."""

@@ -106,8 +106,8 @@ class Link:
             self._discovered(self._client.services)
         except BaseException as error:
             await self._release()
-            if isinstance(error, Exception) and (known := self._radio.translate(error)) is not None:
-                raise known from error
+            if isinstance(error, Exception) and (translation := self._radio.translate(error)) is not None:
+                raise translation from error
             raise
 
     async def _attempt(self) -> None:
@@ -140,10 +140,10 @@ class Link:
         except Exception as error:
             _log.info("disconnecting from %s: %s", self.sighting.address, error)
 
-    def _lose(self, gone: asyncio.Event) -> None:
+    def _lose(self, lost: asyncio.Event) -> None:
         """The client that belongs to `gone` is disconnected; it may be one of an earlier attempt."""
-        gone.set()
-        for wait in self._waits if gone is self._gone else ():
+        lost.set()
+        for wait in self._waits if lost is self._gone else ():
             with suppress(RuntimeError):  # it may be ending already
                 wait.reschedule(asyncio.get_running_loop().time())
 
@@ -294,19 +294,19 @@ class Link:
         except TimeoutError as error:
             raise (LinkLost(reason=self.reason) if self.lost else LinkTimeout(message)) from error
         except Exception as error:
-            known = self._radio.translate(error)
-            if known is None:
+            translation = self._radio.translate(error)
+            if translation is None:
                 raise
-            raise await self._meaning(known) from error
+            raise await self._meaning(translation) from error
 
-    async def _meaning(self, known: MithermError) -> MithermError:
+    async def _meaning(self, problem: MithermError) -> MithermError:
         """A refusal is one; any other failure is a lost link, if the link proves to be lost."""
-        if isinstance(known, AttRefused) and known.code != _UNLIKELY:
-            return known
+        if isinstance(problem, AttRefused) and problem.code != _UNLIKELY:
+            return problem
         with suppress(TimeoutError):
             async with asyncio.timeout(LOSS_GRACE_S):
                 await self._gone.wait()
-        return LinkLost(reason=self.reason) if self.lost else known
+        return LinkLost(reason=self.reason) if self.lost else problem
 
 
 def _cancelled_by_caller() -> bool:
@@ -319,11 +319,11 @@ def _service(service: GattService) -> Service:
     return Service(service.uuid.lower(), characteristics, start=service.handle)
 
 
-def _characteristic(found: GattCharacteristic) -> Characteristic:
+def _characteristic(characteristic: GattCharacteristic) -> Characteristic:
     return Characteristic(
-        found.uuid.lower(),
-        frozenset(found.properties),
-        descriptors=tuple(Descriptor(each.uuid.lower(), each.handle) for each in found.descriptors),
-        handle=found.handle,
-        max_length=found.max_write_without_response_size,
+        characteristic.uuid.lower(),
+        frozenset(characteristic.properties),
+        descriptors=tuple(Descriptor(each.uuid.lower(), each.handle) for each in characteristic.descriptors),
+        handle=characteristic.handle,
+        max_length=characteristic.max_write_without_response_size,
     )

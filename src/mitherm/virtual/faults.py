@@ -38,12 +38,16 @@ class Fault:
         """
         if self.at == event:
             return True
-        place, _, wanted = self.at.partition(":")
+        place, _, characteristic = self.at.partition(":")
         kind, _, uuid = event.partition(":")
-        if place != kind or not wanted:
+        if place != kind or not characteristic:
             return False
-        wanted = wanted.lower()
-        return wanted == "*" or uuid.startswith((wanted, f"0000{wanted}-")) or uuid.endswith(wanted)
+        characteristic = characteristic.lower()
+        return (
+            characteristic == "*"
+            or uuid.startswith((characteristic, f"0000{characteristic}-"))
+            or uuid.endswith(characteristic)
+        )
 
     def to_table(self) -> dict[str, object]:
         """The form of state.toml."""
@@ -63,14 +67,14 @@ class FaultTable:
     @classmethod
     def from_tables(cls, tables: Mapping[str, Any]) -> Self:
         """From the `[faults]` section; raises SettingsError for what it does not know."""
-        found = []
+        faults = []
         for kind, entries in tables.items():
             if kind not in KINDS:
                 raise SettingsError(f"unknown fault {kind!r}", hint=f"faults are {', '.join(KINDS)}")
             if not isinstance(entries, list):
                 raise SettingsError(f"faults.{kind} must be a list of tables")
-            found += [_fault(kind, entry) for entry in entries]
-        return cls(found)
+            faults += [_fault(kind, entry) for entry in entries]
+        return cls(faults)
 
     def to_tables(self) -> dict[str, list[dict[str, object]]]:
         """The `[faults]` section: what has not happened yet."""
@@ -114,9 +118,9 @@ def _fault(kind: str, entry: Any) -> Fault:
             f"faults.{kind}: unknown place {entry['at']!r}",
             hint="places are write:<uuid>, notify:<uuid>, read:<uuid>, connect, flash, after-ota",
         )
-    known = {"at", "n"} | _OPTIONS.get(kind, frozenset())
-    if unknown := set(entry) - known:
+    names = {"at", "n"} | _OPTIONS.get(kind, frozenset())
+    if unknown := set(entry) - names:
         raise SettingsError(
-            f"faults.{kind}: unknown key {sorted(unknown)[0]!r}", hint=f"known: {', '.join(sorted(known))}"
+            f"faults.{kind}: unknown key {sorted(unknown)[0]!r}", hint=f"known: {', '.join(sorted(names))}"
         )
     return Fault(kind, **entry)

@@ -59,8 +59,8 @@ class UnitSpec:
 
     def _check_model(self) -> None:
         if not models.boards(self.model):
-            known = sorted({model.name for model in models.MODELS})
-            raise SettingsError(f"unknown model {self.model!r}", hint=f"models: {', '.join(known)}")
+            names = sorted({model.name for model in models.MODELS})
+            raise SettingsError(f"unknown model {self.model!r}", hint=f"models: {', '.join(names)}")
         if self.family == "stock" and self.board.name not in PLAYED:
             raise NotSupported(f"stock {self.model} cannot be played: no facts about its GATT", hint=_PLAYED_HINT)
         if self.family == "pvvx" and self.board.device_id is None:
@@ -105,7 +105,7 @@ def spec_from_table(table: Mapping[str, Any]) -> UnitSpec:
     """From a table of a fleet file (or of strings); raises SettingsError for unknown keys and wrong types."""
     if not table.get("firmware"):
         raise SettingsError("a unit needs a FIRMWARE", hint="for example stock-1.0.0_0130, pvvx-5.8, atc1441")
-    types = {known.name: known.type for known in fields(UnitSpec)}
+    types = {field.name: field.type for field in fields(UnitSpec)}
     if unknown := set(table) - set(types):
         raise SettingsError(f"unknown key {sorted(unknown)[0]!r}", hint=f"known: {', '.join(types)}")
     values: dict[str, Any] = {}

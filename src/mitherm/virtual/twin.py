@@ -42,8 +42,8 @@ class TwinFacts:
 def make_twin(facts: TwinFacts, entropy: Entropy) -> Unit:
     """A powered unit in the state of the facts, ready to be connected to."""
     spec = UnitSpec(facts.firmware, address=facts.address, model=facts.model, hardware=_board(facts.hardware))
-    made = make_unit(spec, entropy)
-    records = MiRecordStore(made.flash)
+    factory_state = make_unit(spec, entropy)
+    records = MiRecordStore(factory_state.flash)
     for old in facts.deleted:
         records.write(0x0010, old.reveal())
         records.delete(0x0010)
@@ -52,7 +52,7 @@ def make_twin(facts: TwinFacts, entropy: Entropy) -> Unit:
     if facts.keys is not None:
         records.write(0x0010, facts.keys.reveal())
     cell = Cell(millivolts=facts.battery_mv + Cell().sag_mv) if facts.battery_mv is not None else Cell()
-    unit = Unit(Chip(made.flash, model=facts.model, hardware=spec.hardware, cell=cell, entropy=entropy))
+    unit = Unit(Chip(factory_state.flash, model=facts.model, hardware=spec.hardware, cell=cell, entropy=entropy))
     unit.power_up(0.0)
     _set_up(unit, facts.settings)
     unit.advance(_SETTLE_S)

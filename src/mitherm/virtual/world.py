@@ -170,9 +170,9 @@ def _free_address(taken: set[str]) -> Address:
 def _make(folder: Path, spec: UnitSpec, entropy: Entropy) -> tuple[Home, Created]:
     if spec.address is None:
         raise ValueError("the address must be chosen first")
-    made = make_unit(spec, entropy)
+    factory_state = make_unit(spec, entropy)
     chip = Chip(
-        flash=made.flash,
+        flash=factory_state.flash,
         model=spec.model,
         hardware=spec.hardware,
         cell=Cell(spec.battery_mv, spec.sag_mv, spec.inserted),
@@ -184,7 +184,7 @@ def _make(folder: Path, spec: UnitSpec, entropy: Entropy) -> tuple[Home, Created
     if spec.name is not None:
         _store_name(unit, spec.name)
     unit.faults = FaultTable.from_tables(spec.faults)
-    return Home(folder / spec.address.compact, unit), Created(spec.address, spec, made.keys)
+    return Home(folder / spec.address.compact, unit), Created(spec.address, spec, factory_state.keys)
 
 
 def _store_name(unit: Unit, name: str) -> None:

@@ -123,7 +123,7 @@ async def _pvvx(bench: Bench, address: Address, basis: Basis) -> History:
             known, start = len(merged), len(merged) if version >= START_INDEX_SINCE else 0
             found: dict[int, Mean] = {}
             try:
-                await run(pvvx_client.read_history(start=start, found=found), link, on_event=bench.tell)
+                await run(pvvx_client.read_history(start=start, records=found), link, on_event=bench.tell)
             finally:
                 whole = _until_gap(found, start + 1)
                 merged = dict.fromkeys([*merged, *whole] if start else [*whole, *merged])
@@ -172,7 +172,7 @@ async def _stock(bench: Bench, address: Address, basis: Basis) -> History:
             return True
         found: list[stock.HistoryRecord] = []
         try:
-            await run(stock.fetch_history(first, found=found), link)
+            await run(stock.fetch_history(first, records=found), link)
         finally:
             merged.update((record.index, record) for record in found)
         return all(index in merged for index in wanted)

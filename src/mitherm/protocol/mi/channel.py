@@ -109,23 +109,23 @@ class MiChannel:
         yield from self.announce(kind, data)
         sent, left = False, self.step_s
         while True:
-            heard = yield from self.listen(NUDGE_S)
-            if heard is None:
+            message = yield from self.listen(NUDGE_S)
+            if message is None:
                 left = self._patience(left, NUDGE_S, kind)
                 yield from self._put(*(frames if sent else (Acknowledge(Ack.SUCCESS), Announce(kind, len(frames)))))
-            elif sent and self._went_on(heard):
+            elif sent and self._went_on(message):
                 return
-            elif isinstance(heard, Acknowledge):
-                again = _wanted(heard, frames)
+            elif isinstance(message, Acknowledge):
+                again = _wanted(message, frames)
                 yield from self._put(*again)
                 sent, left = sent or bool(again), self.step_s
 
-    def _went_on(self, heard: _Heard) -> bool:
+    def _went_on(self, message: _Heard) -> bool:
         """Success, or something the unit only says after a complete parcel (then its success got lost)."""
-        if isinstance(heard, Announce | Single):
-            self._ahead = heard
+        if isinstance(message, Announce | Single):
+            self._ahead = message
             return True
-        return bool(self._verdicts) or heard == Acknowledge(Ack.SUCCESS)
+        return bool(self._verdicts) or message == Acknowledge(Ack.SUCCESS)
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 
@@ -134,18 +134,18 @@ class MiChannel:
         inbound: _Inbound | None = None
         left = self.step_s
         while True:
-            heard = yield from self._next(HOLE_S if inbound else NUDGE_S)
-            match heard:
+            message = yield from self._next(HOLE_S if inbound else NUDGE_S)
+            match message:
                 case None:
                     left = self._patience(left, HOLE_S if inbound else NUDGE_S, kind)
                     yield from self._ask(inbound)
                 case Single(type=got) if got == kind:
                     yield from self._put(SingleDone())
-                    return heard.data
+                    return message.data
                 case Announce(type=got) if got == kind and (inbound is None or inbound.starts_anew):
-                    inbound, left = self._begin(heard), self.step_s
+                    inbound, left = self._begin(message), self.step_s
                     yield from self._put(Acknowledge(Ack.READY))
-                case Data() if inbound is not None and inbound.parts.add(heard):
+                case Data() if inbound is not None and inbound.parts.add(message):
                     left = self.step_s
                     if not inbound.parts.missing:
                         yield from self._put(Acknowledge(Ack.SUCCESS))
@@ -189,12 +189,12 @@ class MiChannel:
         self._notifications += 1
         if self._notifications > NOTIFICATIONS_LIMIT:
             raise PeerMisbehaved("the unit talks without getting anywhere")
-        heard = _understand(notification)
-        if isinstance(heard, LinkParameters):
-            yield from self._negotiate(heard)
-        elif isinstance(heard, int):
-            self._verdicts.append(heard)
-        return heard
+        message = _understand(notification)
+        if isinstance(message, LinkParameters):
+            yield from self._negotiate(message)
+        elif isinstance(message, int):
+            self._verdicts.append(message)
+        return message
 
     def _negotiate(self, offer: LinkParameters) -> Procedure[None]:
         """Agree to retransmissions as offered and to the frames that an MTU of 23 carries (mi-auth.md 5.6)."""

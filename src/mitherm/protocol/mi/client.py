@@ -47,8 +47,8 @@ def is_registered(entropy: Entropy) -> Procedure[bool | None]:
     yield from channel.command(Opcode.LOGIN)
     yield from channel.announce(ParcelType.APP_RANDOM, entropy(RANDOM_LENGTH))
     try:
-        while (heard := (yield from channel.listen(STEP_S))) is not None:
-            if isinstance(heard, Acknowledge) and heard.ack in (Ack.READY, Ack.LOST):
+        while (message := (yield from channel.listen(STEP_S))) is not None:
+            if isinstance(message, Acknowledge) and message.ack in (Ack.READY, Ack.LOST):
                 return True
     except MiAuthRefused as refusal:
         return refusal.code == Opcode.REPEATED_LOGIN

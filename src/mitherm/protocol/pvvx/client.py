@@ -65,9 +65,9 @@ def _answer(number: int, understand: Callable[[bytes], _T | None], timeout_s: fl
         notification = yield from notified(timeout_s)
         if notification.char != CUSTOM_COMMAND:
             continue
-        found = understand(notification.data)
-        if found is not None:
-            return found
+        answer = understand(notification.data)
+        if answer is not None:
+            return answer
         if notification.data == bytes([number, 0xFF]):
             raise NotSupported(f"this firmware refuses command {number:02X}")
     raise PeerMisbehaved(f"command {number:02X} drowned in other frames")
@@ -146,28 +146,28 @@ def _collect_records() -> Procedure[MiRecords | None]:
     """One round of 15; None when an item is missing. The end mark of an earlier round comes before any MAC."""
     yield from write(CUSTOM_COMMAND, b"\x15")
     collector = ItemCollector(*_ONCE, pvvx_keys.DELETED)
-    found: dict[int, bytes] = {}
+    items: dict[int, bytes] = {}
     deleted: list[Secret] = []
     while True:
         item = collector.feed((yield from notified(ANSWER_S)).data)
-        if item is None or (item[0] != pvvx_keys.MAC and pvvx_keys.MAC not in found):
+        if item is None or (item[0] != pvvx_keys.MAC and pvvx_keys.MAC not in items):
             continue
         number, data = item
         if number != pvvx_keys.DELETED:
-            found.setdefault(number, data)
+            items.setdefault(number, data)
         elif data:
             deleted.append(Secret(data))
         else:
-            return _records(found, deleted) if all(number in found for number in _ONCE) else None
+            return _records(items, deleted) if all(number in items for number in _ONCE) else None
 
 
-def _records(found: dict[int, bytes], deleted: list[Secret]) -> MiRecords:
-    keys = found[pvvx_keys.KEYS]
+def _records(items: dict[int, bytes], deleted: list[Secret]) -> MiRecords:
+    keys = items[pvvx_keys.KEYS]
     return MiRecords(
-        mac=_mac_record(found[pvvx_keys.MAC]),
-        did=found[pvvx_keys.DID] or None,
+        mac=_mac_record(items[pvvx_keys.MAC]),
+        did=items[pvvx_keys.DID] or None,
         keys=Secret(keys) if keys else None,
-        counter=found[pvvx_keys.COUNTER] or None,
+        counter=items[pvvx_keys.COUNTER] or None,
         deleted=tuple(deleted),
     )
 
@@ -190,8 +190,8 @@ def set_keys(did: bytes | None, keys: Secret | None) -> Procedure[MiRecords]:
 
     Returns the records afterwards. Raises NotSupported where there is nothing to replace, SettingsError.
     """
-    wanted = {pvvx_keys.DID: did, pvvx_keys.KEYS: keys.reveal() if keys is not None else None}
-    if any(data is not None and len(data) != pvvx_keys.LENGTHS[item] for item, data in wanted.items()):
+    contents = {pvvx_keys.DID: did, pvvx_keys.KEYS: keys.reveal() if keys is not None else None}
+    if any(data is not None and len(data) != pvvx_keys.LENGTHS[item] for item, data in contents.items()):
         raise SettingsError(f"a DID record has {DID_LENGTH} bytes, a key record {pvvx_keys.LENGTHS[pvvx_keys.KEYS]}")
     before = yield from read_mi_records()
     if (did is not None and before.did is None) or (keys is not None and before.keys is None):
@@ -200,7 +200,7 @@ def set_keys(did: bytes | None, keys: Secret | None) -> Procedure[MiRecords]:
             hint="Write the records over SWire, or register the unit on stock firmware.",
         )
     yield from set_mtu()
-    for item, data in wanted.items():
+    for item, data in contents.items():
         if data is not None:
             yield from write(CUSTOM_COMMAND, bytes([item]) + data)
             yield from _settled()
@@ -339,8 +339,8 @@ def reboot_on_disconnect() -> Procedure[None]:
 
 def measure() -> Procedure[Measurement]:
     """The next measurement (command 33); takes up to one measuring interval of the unit, 10 s by default."""
-    found = yield from _measurements(1)
-    return found[0]
+    measurements = yield from _measurements(1)
+    return measurements[0]
 
 
 def load_mv() -> Procedure[int]:
@@ -362,21 +362,21 @@ def _measurements(count: int) -> Procedure[list[Measurement]]:
     understand = _starting(b"\x33", 9)
     yield from subscribe(CUSTOM_COMMAND)
     yield from write(CUSTOM_COMMAND, bytes([0x33, count]))
-    found: list[Measurement] = []
-    while len(found) < count:
+    measurements: list[Measurement] = []
+    while len(measurements) < count:
         frame = yield from _answer(0x33, understand, period_s + _SLACK_S)
-        found.append(Measurement.from_bytes(config.version, frame))
-    return found
+        measurements.append(Measurement.from_bytes(config.version, frame))
+    return measurements
 
 
 def read_history(
-    count: int = WHOLE_HISTORY, start: int = 0, found: dict[int, HistoryRecord] | None = None
+    count: int = WHOLE_HISTORY, start: int = 0, records: dict[int, HistoryRecord] | None = None
 ) -> Procedure[list[HistoryRecord]]:
     """The stored means number `start` + 1 to `count`, counted from the newest, newest first; `start` since 2.1.
 
-    `found` gets each record under its number as it comes, so that it outlives a lost link.
+    `records` gets each one under its number as it comes, so that it outlives a lost link.
     """
-    records: dict[int, HistoryRecord] = {} if found is None else found
+    records = {} if records is None else records
     yield from subscribe(CUSTOM_COMMAND)
     yield from write(
         CUSTOM_COMMAND, b"\x35" + count.to_bytes(2, "little") + (start.to_bytes(2, "little") if start else b"")

@@ -15,10 +15,10 @@ _HEAD: Final = 2
 
 def parse_version(text: str) -> int:
     """`5.8` to the version byte 0x58; raises ValueError."""
-    found = re.match(r"V?(\d)\.(\d)", text)
-    if found is None:
+    match = re.match(r"V?(\d)\.(\d)", text)
+    if match is None:
         raise ValueError(f"not a pvvx version: {text!r}")
-    return int(found[1]) << 4 | int(found[2])
+    return int(match[1]) << 4 | int(match[2])
 
 
 def version_text(version: int) -> str:

@@ -96,8 +96,8 @@ class MiRecords:
     @property
     def previous(self) -> tuple[MiKeys, ...]:
         """Superseded keys, the newest first."""
-        found = [record for record in self.deleted if len(record) == LENGTHS[KEYS]]
-        return tuple(MiKeys.from_record(record.reveal(), None) for record in reversed(found))
+        records = [record for record in self.deleted if len(record) == LENGTHS[KEYS]]
+        return tuple(MiKeys.from_record(record.reveal(), None) for record in reversed(records))
 
     @property
     def empty(self) -> bool:

@@ -51,12 +51,12 @@ class Settings:
 
     def shown(self) -> dict[str, Setting]:
         """Every setting that was read, by name."""
-        found = [self._of_config(field) for field in self.config.layout.fields if field.name not in _UNUSED]
+        settings = [self._of_config(field) for field in self.config.layout.fields if field.name not in _UNUSED]
         if self.name is not None:
-            found.append(Setting(NAME, self.name, "", self.name))
+            settings.append(Setting(NAME, self.name, "", self.name))
         if self.comfort is not None:
-            found += _of_comfort(self.comfort)
-        return {setting.name: setting for setting in found}
+            settings += _of_comfort(self.comfort)
+        return {setting.name: setting for setting in settings}
 
     def _of_config(self, field: Field) -> Setting:
         raw, version = field.get(self.config.data), self.config.version
@@ -77,8 +77,8 @@ class Settings:
             name: pvvx_words.parse(field, version, request[name]) for name in request if (field := layout.field(name))
         }
         config = self.config.changed(raw)
-        for name, wanted in raw.items():
-            _check_taken(config, name, wanted, request[name])
+        for name, number in raw.items():
+            _check_taken(config, name, number, request[name])
         return replace(
             self,
             config=config,
@@ -93,7 +93,7 @@ class Settings:
 
     def wishes(self) -> dict[str, str]:
         """What to request for to have a unit like this one; what only its hardware decides is left out."""
-        return {name: str(one.value) for name, one in self.shown().items() if name not in HARDWARE}
+        return {name: str(setting.value) for name, setting in self.shown().items() if name not in HARDWARE}
 
 
 def wants_comfort(names: Iterable[str]) -> bool:
@@ -104,18 +104,18 @@ def wants_comfort(names: Iterable[str]) -> bool:
 def hiding(before: Config, after: Config) -> tuple[str, ...]:
     """Changes after which a receiver may not hear the unit any more (product-needs.md H14)."""
     was, now = before.values, after.values
-    found = [name for name in sorted(_RADIO_MODES) if now.get(name, 0) > was.get(name, 0)]
+    changes = [name for name in sorted(_RADIO_MODES) if now.get(name, 0) > was.get(name, 0)]
     if now["advertising_interval"] > max(was["advertising_interval"], _LONGEST_INTERVAL):
-        found.append("advertising_interval")
+        changes.append("advertising_interval")
     if now["rf_tx_power"] in _WEAK_POWER and now["rf_tx_power"] != was["rf_tx_power"]:
-        found.append("rf_tx_power")
-    return tuple(found)
+        changes.append("rf_tx_power")
+    return tuple(changes)
 
 
 def names_of(config: Config) -> list[str]:
     """Every setting that this version knows."""
-    known = [field.name for field in config.layout.fields if field.name not in _UNUSED]
-    return [*known, NAME, *(COMFORT + field.name for field in fields(Comfort))]
+    names = [field.name for field in config.layout.fields if field.name not in _UNUSED]
+    return [*names, NAME, *(COMFORT + field.name for field in fields(Comfort))]
 
 
 def knows(config: Config, name: str) -> bool:
@@ -125,22 +125,22 @@ def knows(config: Config, name: str) -> bool:
 
 def check_names(names: Iterable[str], config: Config) -> None:
     """Raises SettingsError for a name that this version does not know."""
-    known = names_of(config)
+    valid = names_of(config)
     for name in names:
-        if name in known:
+        if name in valid:
             continue
-        near = get_close_matches(name, known, 1)
+        near = get_close_matches(name, valid, 1)
         raise SettingsError(
             f"pvvx {version_text(config.version)} has no setting {name!r}",
-            hint=f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}",
+            hint=f"did you mean {near[0]}?" if near else f"it has {', '.join(valid)}",
         )
 
 
-def _check_taken(config: Config, name: str, wanted: int, typed: str) -> None:
+def _check_taken(config: Config, name: str, number: int, typed: str) -> None:
     """The firmware makes something else of a value out of its range; say so before it is written."""
     field = config.layout.field(name)
     taken = config.clamped.values[name]
-    if field is None or taken == wanted:
+    if field is None or taken == number:
         return
     nearest = pvvx_words.text(field, config.version, taken)
     raise SettingsError(f"the unit does not take {name}={typed}; the nearest it takes is {nearest}")
@@ -156,11 +156,11 @@ def _checked_name(name: str) -> str:
 
 
 def _of_comfort(comfort: Comfort) -> list[Setting]:
-    found = []
+    settings = []
     for field in fields(Comfort):
         number, unit = getattr(comfort, field.name) / 100, _COMFORT_LIMITS[field.name[:4]][2]
-        found.append(Setting(COMFORT + field.name, number, unit, f"{number:g} {unit}"))
-    return found
+        settings.append(Setting(COMFORT + field.name, number, unit, f"{number:g} {unit}"))
+    return settings
 
 
 def _with_comfort(comfort: Comfort | None, request: Mapping[str, str]) -> Comfort | None:

@@ -55,39 +55,39 @@ def words(field: Field, version: int) -> tuple[str, ...]:
 
 def value(field: Field, version: int, raw: int) -> Value:
     """A raw value as a switch, a word, or a number in the unit of the field."""
-    known = words(field, version)
-    if known == _SWITCH:
+    names = words(field, version)
+    if names == _SWITCH:
         return bool(raw)
-    if 0 <= raw < len(known):
-        return known[raw]
+    if 0 <= raw < len(names):
+        return names[raw]
     number = round((raw + field.bias) * field.scale, 3)
     return int(number) if number == int(number) else number
 
 
 def text(field: Field, version: int, raw: int) -> str:
     """The same for a table: with its unit, and the power behind its register value."""
-    found = value(field, version, raw)
-    if isinstance(found, bool):
-        return _SWITCH[found]
-    if isinstance(found, str):
-        return found
+    number = value(field, version, raw)
+    if isinstance(number, bool):
+        return _SWITCH[number]
+    if isinstance(number, str):
+        return number
     power = TX_POWER_DBM.get(raw) if field.name == "rf_tx_power" else None
     behind = f" ({power:g} dBm)" if power is not None else ""
-    return f"{found:g}{' ' + field.unit if field.unit else ''}{behind}"
+    return f"{number:g}{' ' + field.unit if field.unit else ''}{behind}"
 
 
 def parse(field: Field, version: int, typed: str) -> int:
     """The raw value of a word, or of a number with or without unit, to the nearest step. Raises SettingsError."""
     typed = typed.strip()
-    known = words(field, version)
-    if typed.lower() in known:
-        return known.index(typed.lower())
-    if known == _SWITCH and typed.lower() in _YES_NO:
+    names = words(field, version)
+    if typed.lower() in names:
+        return names.index(typed.lower())
+    if names == _SWITCH and typed.lower() in _YES_NO:
         return _YES_NO[typed.lower()]
-    if known:
+    if names:
         if typed.isdecimal() and int(typed) <= field.maximum:
             return int(typed)
-        raise SettingsError(f"{field.name} is one of {', '.join(known)}, not {typed!r}")
+        raise SettingsError(f"{field.name} is one of {', '.join(names)}, not {typed!r}")
     raw = _power(typed) if field.name == "rf_tx_power" else _steps(field, typed)
     if not field.minimum <= raw <= field.maximum:
         raise SettingsError(
@@ -105,11 +105,11 @@ def _steps(field: Field, typed: str) -> int:
 
 def in_unit(name: str, unit: str, typed: str) -> float:
     """A typed number in `unit` (ms, C, % or none). Raises SettingsError."""
-    found = _NUMBER.fullmatch(typed)
-    factor = _UNITS[unit].get(found[2].strip().lower()) if found else None
-    if found is None or factor is None:
+    match = _NUMBER.fullmatch(typed)
+    factor = _UNITS[unit].get(match[2].strip().lower()) if match else None
+    if match is None or factor is None:
         raise SettingsError(f"{name} is a number{' of ' + unit if unit else ''}, not {typed!r}")
-    return float(found[1]) * factor
+    return float(match[1]) * factor
 
 
 def _power(typed: str) -> int:

@@ -79,12 +79,12 @@ class AirScanner(BaseBleakScanner):
 
     def _tell(self, address: str, report: Any, data: bytes, scan_response: bytes = b"") -> None:
         _, before = self.seen_devices.get(address, (None, None))
-        heard = AdvertisingData.parse(data, scan_response)
+        parsed = AdvertisingData.parse(data, scan_response)
         advert = AdvertisementData(
-            local_name=heard.name or (before.local_name if before else None),
+            local_name=parsed.name or (before.local_name if before else None),
             manufacturer_data={},
-            service_data={**(before.service_data if before else {}), **heard.service_data},
-            service_uuids=list(heard.service_uuids) or (before.service_uuids if before else []),
+            service_data={**(before.service_data if before else {}), **parsed.service_data},
+            service_uuids=list(parsed.service_uuids) or (before.service_uuids if before else []),
             tx_power=None,
             rssi=report.rssi,
             platform_data=(),
@@ -167,8 +167,8 @@ class AirClient(BaseBleakClient):
         return collection
 
     async def _discover_service(self, collection: BleakGATTServiceCollection, service: Any) -> None:
-        found = BleakGATTService(service, service.handle, _uuid(service.uuid))
-        collection.add_service(found)
+        bleak_service = BleakGATTService(service, service.handle, _uuid(service.uuid))
+        collection.add_service(bleak_service)
         for proxy in await self._ask(self._gatt.discover_characteristics((), service)):
             characteristic = BleakGATTCharacteristic(
                 proxy,
@@ -176,7 +176,7 @@ class AirClient(BaseBleakClient):
                 _uuid(proxy.uuid),
                 [flag.name.replace("_", "-") for flag in GattCharacteristicsFlags if proxy.properties & flag.value],  # type: ignore[misc]
                 lambda: self.mtu_size - _ATT_HEADER,
-                found,
+                bleak_service,
             )
             collection.add_characteristic(characteristic)
             for descriptor in await self._ask(self._gatt.discover_descriptors(proxy)):

@@ -139,32 +139,32 @@ class AirUnit:
 
     def _load_service(self, service: Service) -> None:
         server = self._device.gatt_server
-        values = [self._value(found) for found in service.characteristics]
+        values = [self._value(characteristic) for characteristic in service.characteristics]
         declared = gatt.Service(service.uuid, values)
         server.services.append(declared)
         self._place(declared, service.start, service.end)
-        for found, value in zip(service.characteristics, values, strict=True):
-            end = max((found.handle, *(descriptor.handle for descriptor in found.descriptors)))
-            self._place(gatt.CharacteristicDeclaration(value, found.handle), found.handle - 1, end)
-            self._place(value, found.handle, end)
-            for descriptor, attribute in zip(found.descriptors, value.descriptors, strict=True):
+        for characteristic, value in zip(service.characteristics, values, strict=True):
+            end = max((characteristic.handle, *(descriptor.handle for descriptor in characteristic.descriptors)))
+            self._place(gatt.CharacteristicDeclaration(value, characteristic.handle), characteristic.handle - 1, end)
+            self._place(value, characteristic.handle, end)
+            for descriptor, attribute in zip(characteristic.descriptors, value.descriptors, strict=True):
                 self._place(attribute, descriptor.handle, descriptor.handle)
 
     def _place(self, attribute: Any, handle: int, end: int) -> None:
         attribute.handle, attribute.end_group_handle = handle, end
         self._device.gatt_server.attributes.append(attribute)
 
-    def _value(self, found: Characteristic) -> gatt.Characteristic:
-        char = found.uuid
+    def _value(self, characteristic: Characteristic) -> gatt.Characteristic:
+        char = characteristic.uuid
         value = gatt.Characteristic(
             char,
-            _properties(found),
+            _properties(characteristic),
             _WRITABLE,
             gatt.CharacteristicValue(
                 read=lambda _: self._read(char), write=lambda _, data: self._write(char, bytes(data))
             ),
         )
-        value.descriptors = [self._descriptor(value, char, descriptor) for descriptor in found.descriptors]
+        value.descriptors = [self._descriptor(value, char, descriptor) for descriptor in characteristic.descriptors]
         self._values.setdefault(char, value)
         return value
 
@@ -209,9 +209,9 @@ def _advert(action: Advertise) -> Advert:
     return Advert(kind, action.data, action.scan_response)
 
 
-def _properties(found: Characteristic) -> gatt.Characteristic.Properties:
+def _properties(characteristic: Characteristic) -> gatt.Characteristic.Properties:
     flags = gatt.Characteristic.Properties(0)
-    for name in found.properties:
+    for name in characteristic.properties:
         flags |= gatt.Characteristic.Properties[name.upper().replace("-", "_")]
     return flags
 

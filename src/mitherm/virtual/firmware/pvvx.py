@@ -313,8 +313,8 @@ class PvvxFirmware(Firmware):
         self.state.measure()
         self._sums = [total + value for total, value in zip(self._sums, self._present(), strict=True)]
         self._summed += 1
-        wanted = self.state.value("averaging", 180 * self.state.value("memo_enable"))
-        if wanted and self._summed >= wanted and self.version >= _HISTORY_SINCE:
+        period = self.state.value("averaging", 180 * self.state.value("memo_enable"))
+        if period and self._summed >= period and self.version >= _HISTORY_SINCE:
             temp, humi, millivolts = (total // self._summed for total in self._sums)
             self.ring.append(HistoryRecord(self.state.time, temp, humi, millivolts))
             self._sums, self._summed = [0, 0, 0], 0

@@ -118,8 +118,8 @@ class Adverts:
     @property
     def _key(self) -> BeaconKey | None:
         """The key when beacons are encrypted."""
-        wanted = self._state.value("adv_crypto") and self._state.key
-        return BeaconKey(Secret(self._state.key)) if wanted else None
+        encrypting = self._state.value("adv_crypto") and self._state.key
+        return BeaconKey(Secret(self._state.key)) if encrypting else None
 
     @property
     def _address(self) -> Address:

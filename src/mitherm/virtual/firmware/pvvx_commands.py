@@ -94,16 +94,16 @@ class Commands:
 
     def bus(self, payload: bytes) -> bytes:
         """02: addresses of sensor, display and clock."""
-        found = [self.state.board.sensor.address, self.state.board.lcd]
-        return bytes([2, *found, *([_CLOCK_ADDRESS] if self.state.build.clock_chip else [])])
+        addresses = [self.state.board.sensor.address, self.state.board.lcd]
+        return bytes([2, *addresses, *([_CLOCK_ADDRESS] if self.state.build.clock_chip else [])])
 
     def scan_bus(self, payload: bytes) -> bytes:
         """03: every address that answers."""
         board = self.state.board
-        found = {board.sensor.address, board.lcd if board.lcd > 1 else 0}
+        addresses = {board.sensor.address, board.lcd if board.lcd > 1 else 0}
         if self.state.build.clock_chip:
-            found.add(_CLOCK_ADDRESS)
-        return bytes([3, *sorted(found - {0})])
+            addresses.add(_CLOCK_ADDRESS)
+        return bytes([3, *sorted(addresses - {0})])
 
     def transfer_on_bus(self, payload: bytes) -> bytes:
         """04: nothing on the virtual bus acknowledges."""

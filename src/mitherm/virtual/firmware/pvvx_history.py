@@ -65,10 +65,10 @@ class HistoryRing:
 
     def addresses(self) -> list[int]:
         """Where the records are, newest first."""
-        found = [_address(self.sector, place) for place in reversed(range(self.count))]
+        addresses = [_address(self.sector, place) for place in reversed(range(self.count))]
         for sector in self._closed():
-            found += [_address(sector, place) for place in reversed(range(PER_SECTOR))]
-        return found
+            addresses += [_address(sector, place) for place in reversed(range(PER_SECTOR))]
+        return addresses
 
     def read(self, address: int) -> HistoryRecord:
         """The record at `address`."""

@@ -109,11 +109,11 @@ class KeyTransfer:
             self._stages = [(DELETED, number + 1)]
 
     def _last_deleted_keys(self) -> MiRecord | None:
-        found = None
+        latest = None
         for record in pvvx_records(self._flash):
             if record.id == mi_records.DELETED and len(record.data) == LENGTHS[KEYS]:
-                found = record
-        return found
+                latest = record
+        return latest
 
 
 def _overwrite(sector: bytearray, record: MiRecord, data: bytes) -> None:

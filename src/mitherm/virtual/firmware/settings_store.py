@@ -93,13 +93,13 @@ class SettingsStore(ABC):
     def check_version(self, version: int, build: int) -> bool:
         """The check at boot: True when the settings may be kept; otherwise everything is wiped (4.3)."""
         stored = self.read(Setting.VERSION)
-        kept = (
+        compatible = (
             stored is not None and len(stored) == 4 and self._may_keep(int.from_bytes(stored, "little"), version, build)
         )
-        if not kept:
+        if not compatible:
             self.wipe()
         self.write(Setting.VERSION, self._version_word(version, build).to_bytes(4, "little"))
-        return kept
+        return compatible
 
     def stored_version(self) -> int | None:
         """Version byte of the firmware that wrote the settings."""
@@ -119,10 +119,10 @@ class SettingsStore(ABC):
     def _walk(self, sector: int) -> Iterator[tuple[int, SettingsRecord]]:
         address = sector + self._head
         while address + self._head <= sector + SECTOR:
-            found = self._parse(address)
-            if found is None:
+            entry = self._parse(address)
+            if entry is None:
                 return
-            record, address = found
+            record, address = entry
             yield address, record
 
     def _end(self, sector: int) -> int:
@@ -132,11 +132,11 @@ class SettingsStore(ABC):
         return end
 
     def _latest(self, sector: int, record_id: int) -> bytes | None:
-        found = None
+        data = None
         for record in self.records(sector):
             if record.id == record_id:
-                found = record.data or None
-        return found
+                data = record.data or None
+        return data
 
 
 def _next(sector: int) -> int:

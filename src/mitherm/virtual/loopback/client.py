@@ -179,9 +179,15 @@ def _services(table: GattTable, longest: int) -> list[LoopbackService]:
 
 
 def _service(service: Service, longest: int) -> LoopbackService:
-    found = [_characteristic(each, longest) for each in service.characteristics]
-    return LoopbackService(service.uuid, service.start, found)
+    characteristics = [_characteristic(each, longest) for each in service.characteristics]
+    return LoopbackService(service.uuid, service.start, characteristics)
 
 
-def _characteristic(found: Characteristic, longest: int) -> LoopbackCharacteristic:
-    return LoopbackCharacteristic(found.uuid, found.handle, sorted(found.properties), found.descriptors, longest)
+def _characteristic(characteristic: Characteristic, longest: int) -> LoopbackCharacteristic:
+    return LoopbackCharacteristic(
+        characteristic.uuid,
+        characteristic.handle,
+        sorted(characteristic.properties),
+        characteristic.descriptors,
+        longest,
+    )

@@ -105,8 +105,8 @@ class Loopback(Radio):
         at_s = asyncio.get_running_loop().time()
         for scan in self._scans:
             fresh = scan.freshness.of(address, report.service_data)
-            seen = (address, report.name, unit.rssi_dbm, report.service_data, at_s, report.service_uuids, fresh)
-            scan.stream.put(Sighting(*seen))
+            fields = (address, report.name, unit.rssi_dbm, report.service_data, at_s, report.service_uuids, fresh)
+            scan.stream.put(Sighting(*fields))
         for initiator in self._initiators:
             if action.connectable and initiator.address == address and not initiator.met.done():
                 initiator.met.set_result(place)

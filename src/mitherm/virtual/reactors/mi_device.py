@@ -267,10 +267,10 @@ class MiDevice:
 
     def _store(self, did: bytes, keys: SetupKeys) -> bool:
         """Records in the order the firmware writes them; False when the unit has another DID."""
-        known = self._did
-        if known is not None and known != did:
+        stored = self._did
+        if stored is not None and stored != did:
             return False
-        if known is None:
+        if stored is None:
             self._records.write(DID_RECORD, did)
         self._records.write(KEY_RECORD, keys.record)
         self._records.write(COUNTER_RECORD, bytes(4))

@@ -143,8 +143,8 @@ class Endpoint:
         self._notify(Acknowledge(Ack.READY))
         self._state, self._parts = State.RXD, Assembly(self._count, self._payload)
         yield from self._await_last()
-        while wanted := self._missing()[: self._burst]:
-            yield from self._ask(wanted)
+        while missing := self._missing()[: self._burst]:
+            yield from self._ask(missing)
         return self._finish(Acknowledge(Ack.SUCCESS), self._parts.data)[:expected]
 
     def _finish(self, answer: Frame, data: bytes) -> bytes:
@@ -208,8 +208,8 @@ class Endpoint:
     def _wanted(self, answer: Acknowledge | SingleDone, count: int) -> list[int]:
         if not isinstance(answer, Acknowledge) or answer.ack != Ack.LOST:
             return []
-        wanted = answer.lost if self._generation == 2 else answer.lost[:1]
-        return [sn for sn in wanted if 1 <= sn <= count]
+        lost = answer.lost if self._generation == 2 else answer.lost[:1]
+        return [sn for sn in lost if 1 <= sn <= count]
 
     # --- link parameters ----------------------------------------------------------------------------------------------
 
