@@ -110,11 +110,11 @@ def test_set_is_read_back_and_said_once(units: Units, home: Path) -> None:
     assert [(run.steps, run.outcome) for run in runs] == [(("write-settings",), "verified"), ((), "nothing-to-do")]
 
 
-@pytest.mark.parametrize("request", ["advertising_interval=0", "event_adv_cnt=1", "nonsense=1", "smiley", "name="])
-def test_bad_values_are_refused_before_writing(units: Units, request: str) -> None:
+@pytest.mark.parametrize("assignment", ["advertising_interval=0", "event_adv_cnt=1", "nonsense=1", "smiley", "name="])
+def test_bad_values_are_refused_before_writing(units: Units, assignment: str) -> None:
     """Exit 2, and the flash is as before."""
     before = units.flash(0)
-    units.say("config set", PVVX, "fahrenheit=on", request, code=2)
+    units.say("config set", PVVX, "fahrenheit=on", assignment, code=2)
     assert units.flash(0) == before
 
 
@@ -155,11 +155,11 @@ def test_lost_link_says_what_is_not_known(units: Units) -> None:
 # --- guards -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("request", ["longrange=on", "bt5phy=on", "advertising_interval=8s", "rf_tx_power=-20dBm"])
-def test_out_of_reach_needs_its_waiver(units: Units, request: str) -> None:
+@pytest.mark.parametrize("assignment", ["longrange=on", "bt5phy=on", "advertising_interval=8s", "rf_tx_power=-20dBm"])
+def test_out_of_reach_needs_its_waiver(units: Units, assignment: str) -> None:
     """H14: exit 4, nothing written, one switch."""
     before = units.flash(0)
-    error = units.say("config set", PVVX, request, code=4)
+    error = units.say("config set", PVVX, assignment, code=4)
     assert (error["rule"], error["waiver"], error["device"]) == ("H14", "--allow-out-of-reach", "unchanged")
     assert units.flash(0) == before
 

@@ -15,7 +15,7 @@ from judges._cases import differs as _differs
 from judges._cases import first as _first
 from judges._recipes import changed_image
 from mitherm.protocol.ota.extended import Message
-from mitherm.protocol.ota.interval import IntervalWish, ParameterRequest, answer
+from mitherm.protocol.ota.interval import IntervalRequest, ParameterRequest, answer
 from mitherm.protocol.ota.packets import BANK_SIZE, BLOCK_SIZE, Start, blocks
 from mitherm.virtual.board.nor_flash import FlashOperation, NorFlash
 from mitherm.virtual.reactors.extended_ota import ExtendedOta, ForceLatency
@@ -156,7 +156,7 @@ def _conn_interval(case: Case) -> Problem:
     expected = None if wanted is None else ParameterRequest(*(wanted[key] for key in keys))
     wrong = _differs(expected, answer(raw), "request")
     if len(raw) == 3 and raw[2] < 2:
-        wrong = wrong or _differs(raw.hex(), bytes(IntervalWish.from_bytes(raw)).hex(), "encoded")
+        wrong = wrong or _differs(raw.hex(), bytes(IntervalRequest.from_bytes(raw)).hex(), "encoded")
     return wrong
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mitherm.errors import DecodeError
-from mitherm.protocol.ota.interval import IntervalWish, ParameterRequest, answer
+from mitherm.protocol.ota.interval import IntervalRequest, ParameterRequest, answer
 from mitherm.protocol.ota.packets import Block, End, Start, UncheckedEnd, Version, blocks, parse
 
 indexes = st.integers(0, 0xFEFF)
@@ -70,8 +70,8 @@ def test_impossible_blocks_are_refused(index: int, data: bytes) -> None:
 @settings(max_examples=60)
 def test_interval_wishes_survive_a_round_trip(interval_ms: int, ios: bool) -> None:
     """What is encoded is what is parsed, and every request is answered within the limits of the unit."""
-    request = IntervalWish(interval_ms, ios)
-    assert IntervalWish.from_bytes(bytes(request)) == request
+    request = IntervalRequest(interval_ms, ios)
+    assert IntervalRequest.from_bytes(bytes(request)) == request
     request = answer(bytes(request))
     assert request is not None
     assert 8 <= request.minimum <= request.maximum <= 400
@@ -86,6 +86,6 @@ def test_interval_wishes_of_other_lengths_are_ignored() -> None:
 def test_interval_codec_refuses() -> None:
     """Wrong length and wrong range."""
     with pytest.raises(DecodeError):
-        IntervalWish.from_bytes(b"\x0a")
+        IntervalRequest.from_bytes(b"\x0a")
     with pytest.raises(ValueError, match="no interval"):
-        bytes(IntervalWish(0x10000))
+        bytes(IntervalRequest(0x10000))

@@ -133,7 +133,7 @@ def test_wishes_make_an_equal_unit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request", "hidden"),
+    ("assignments", "hidden"),
     [
         ({"longrange": "on", "bt5phy": "on"}, ("bt5phy", "longrange")),
         ({"advertising_interval": "5s"}, ()),
@@ -143,9 +143,9 @@ def test_wishes_make_an_equal_unit() -> None:
         ({"advertising_type": "mi"}, ()),
     ],
 )
-def test_what_hides_a_unit(request: dict[str, str], hidden: tuple[str, ...]) -> None:
+def test_what_hides_a_unit(assignments: dict[str, str], hidden: tuple[str, ...]) -> None:
     """Rule H14: radio modes, seldom adverts, weak power; going back hides nothing."""
     before = unit()
-    after = before.changed(request)
+    after = before.changed(assignments)
     assert hiding(before.config, after.config) == hidden
     assert hiding(after.config, before.config) == ()

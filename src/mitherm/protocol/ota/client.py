@@ -19,11 +19,11 @@ from mitherm.protocol.effects import (
     write,
 )
 from mitherm.protocol.events import Progress
-from mitherm.protocol.ota.interval import IntervalWish
+from mitherm.protocol.ota.interval import IntervalRequest
 from mitherm.protocol.ota.packets import BANK_SIZE, BLOCK_SIZE, FIRST_COMMAND, Block, End, Start, block_count, blocks
 from mitherm.protocol.uuids import OTA, STOCK_INTERVAL
 
-SHORTEST_INTERVAL: Final = IntervalWish(10)
+SHORTEST_INTERVAL: Final = IntervalRequest(10)
 SETTLE_S: Final = 0.5
 """How long a new connection interval may take to be in force."""
 RESTART_S: Final = 12.0

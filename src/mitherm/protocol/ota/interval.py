@@ -13,7 +13,7 @@ _LONGEST_MS: Final = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
-class IntervalWish:
+class IntervalRequest:
     """The value written: u16 milliseconds, then optionally a byte that is 1 for the rules of iOS."""
 
     interval_ms: int
@@ -25,7 +25,7 @@ class IntervalWish:
         return self.interval_ms.to_bytes(2, "little") + bytes([_IOS if self.ios else 0])
 
     @classmethod
-    def from_bytes(cls, raw: bytes) -> IntervalWish:
+    def from_bytes(cls, raw: bytes) -> IntervalRequest:
         """Two or three bytes; raises DecodeError."""
         if len(raw) not in (2, 3):
             raise DecodeError(f"an interval request has 2 or 3 bytes, not {len(raw)}")
@@ -45,7 +45,7 @@ class ParameterRequest:
 def answer(value: bytes) -> ParameterRequest | None:
     """The unit's reaction to a written value (1.0.0_0130 and 2.1.1_0159 alike); None where it ignores it."""
     try:
-        request = IntervalWish.from_bytes(value)
+        request = IntervalRequest.from_bytes(value)
     except DecodeError:
         return None
     units = request.interval_ms * 4 // 5
