@@ -32,9 +32,13 @@ from mitherm.radio.trace import trace
 CONNECT_TIMEOUT_S: Final = 20.0
 """Twice what adverts every 2.5 to 10 s need on a weak adapter (product-needs.md 4.1)."""
 CONNECT_ATTEMPTS: Final = 3
+"""Connecting fails at random on crowded adapters; three failures in a row are rarely chance (a rule of thumb)."""
 RETRY_PAUSE_S: Final = 0.5
 REQUEST_TIMEOUT_S: Final = 15.0
+"""Half of what ATT allows (30 s), after which the bearer is dead anyway: asked sooner, a unit that sleeps with a latency
+of 49 and loses an event would be given up."""
 DISCONNECT_TIMEOUT_S: Final = 5.0
+"""BlueZ may never answer a disconnect on a link that is already gone; the program must end all the same."""
 INBOX: Final = 4096
 """Notifications kept for a slow reader. More means that the reader is stuck."""
 LOSS_GRACE_S: Final = 0.5

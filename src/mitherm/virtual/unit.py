@@ -22,7 +22,9 @@ from mitherm.virtual.faults import Fault, FaultTable
 from mitherm.virtual.firmware.base import Firmware
 
 BROWN_OUT_MV: Final = 1800
+"""Below it the unit is off, as without a cell (virtual-unit.md, battery)."""
 FLASH_MINIMUM_MV: Final = 2000
+"""Below it power fails at the byte that is being erased or programmed (virtual-unit.md, battery)."""
 POWER_RETURNS_S: Final = 2.0
 """After a power cut by fault the supply comes back; a cell that is out or empty keeps the unit off."""
 DEFAULT_SUPERVISION_S: Final = 4.0

@@ -32,14 +32,19 @@ from mitherm.protocol.mi.parcel import (
 from mitherm.protocol.uuids import MI_CONTROL, MI_PARCELS
 
 STEP_S: Final = 3.0
+"""For one answer. The unit itself drops a procedure after 30 s only, so that a client that waits as long cannot tell a
+slow unit from one that is stuck (mi-auth.md 8)."""
 TOTAL_S: Final = 30.0
+"""3000 ticks of the unit; afterwards it ignores what belongs to this procedure (mi-auth.md 5)."""
 HOLE_S: Final = 0.4
 """Silence inside a parcel after which missing frames are asked for."""
 NUDGE_S: Final = 1.0
 """Silence after which the last word is said again."""
 RECONNECT: Final = "reconnect and try again; the unit may still be inside an earlier procedure"
 FRAMES_LIMIT: Final = 64
+"""64 x 18 bytes are over twice the longest parcel, a certificate: who announces more does not speak this protocol."""
 NOTIFICATIONS_LIMIT: Final = 500
+"""Far beyond what a procedure takes with every frame lost once: a peer that talks for ever is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,10 @@ RESTART_S: Final = 12.0
 _TERMINATED_BY_PEER: Final = 0x13
 """How a unit that wants a login first ends the link, before it confirmed anything (telink-ota.md 6)."""
 _SAFE_GROUP: Final = 8
+"""Blocks between two reads. What all known clients use, so what every firmware has been seen to bear (telink-ota.md 3)."""
 _WINDOW: Final = 32
+"""Blocks per read when one read is always on its way: more than fit into the events that a read takes on any link up to
+9 packets an event, so that the air never idles (telink-ota.md 9.3). Not proven on hardware: `auto` falls back to SAFE."""
 
 
 class Pace(Enum):

@@ -20,6 +20,7 @@ COMMAND: Final = 0x73
 AREA: Final = 0x40000
 SMALLEST_KIB: Final = 4
 LIMIT_KIB: Final = 208
+"""The first size that the device refuses, though clients of others allow it: 207 is the most (telink-ota.md 7)."""
 OFFERED_SINCE: Final = 0x46
 """Version byte from which clients offer it; hardware 9, 11, 12 and 13 always."""
 
@@ -27,6 +28,7 @@ _REQUEST: Final = struct.Struct("<BII")
 _MESSAGE: Final = struct.Struct("<BBII")
 _UNKNOWN_COMMAND: Final = bytes([COMMAND, 0xFF])
 _MORE_THAN_A_BANK_UNTIL: Final = 0x53
+"""Up to this version the reference client asks for at least a bank and a KiB, whatever the image's size."""
 
 
 class Status(IntEnum):

@@ -9,6 +9,7 @@ from mitherm.errors import DecodeError
 
 _IOS: Final = 1
 _TIMEOUT: Final = 600
+"""In units of 10 ms: the supervision timeout of 6 s that stock asks for with the new interval (telink-ota.md 5.6)."""
 _LONGEST_MS: Final = 0xFFFF
 
 

@@ -10,7 +10,10 @@ from typing import Final, TypeAlias
 from mitherm.primitives.checksums import crc16
 
 BLOCK_SIZE: Final = 16
+"""With index and check sum 20 bytes: exactly one packet at the smallest ATT_MTU, so a larger one gains nothing
+(telink-ota.md 2)."""
 FIRST_COMMAND: Final = 0xFF00
+"""Indices from here on are commands: an image must have fewer blocks."""
 BANK_SIZE: Final = 0x20000
 SECTOR_SIZE: Final = 0x1000
 

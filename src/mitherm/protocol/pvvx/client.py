@@ -26,15 +26,22 @@ ANSWER_S: Final = 3.0
 MTU: Final = 32
 """Enough for the longest command, a key pair of 1 + 28 bytes."""
 WHOLE_HISTORY: Final = 0xFFFF
+"""More than any unit keeps: the firmware stops at its last record."""
 CLOCK_SINCE: Final = 0x18
 HISTORY_SINCE: Final = 0x19
 START_INDEX_SINCE: Final = 0x21
 SAFE_CLEAR_SINCE: Final = 0x38
+"""From 2.3 to 3.7 command 36 erases all of 0x40000 to 0x73FFF, the serial number and the settings of stock with it
+(custom-firmware.md, command 36)."""
 PIN_LIMIT: Final = 999_999
 NAME_LIMIT: Final = 17
+"""The buffer takes 18, but then the last byte is lost and reads back as 00 (custom-firmware.md, command 01)."""
 _STRAY_LIMIT: Final = 200
+"""Frames of other commands that may come first, such as measurements somebody asked for: a whole screenful, not a flood."""
 _SLACK_S: Final = 3.0
+"""Beyond a measuring interval: connection events stretch up to a second at the latency these units ask for."""
 _MEAN_OF: Final = 512
+"""Since 4.2 the battery voltage is the mean of so many samples at most."""
 _TELLING: Final = 64
 """Up to this many samples in the mean, rounding hides no more than this many millivolts."""
 _SETTLE_S: Final = 1.0

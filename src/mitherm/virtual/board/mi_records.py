@@ -20,6 +20,7 @@ KEYS: Final = 0x0010
 MAX_LENGTH: Final = 250
 _HEAD: Final = 3
 _RESERVE: Final = 16
+"""Room that must stay free behind a record, or the store is compacted first."""
 _PVVX_MAX_LENGTH: Final = 28
 
 
