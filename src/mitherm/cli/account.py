@@ -13,7 +13,8 @@ import click
 
 from mitherm.cli.bench import stores
 from mitherm.cli.context import App
-from mitherm.cli.key_view import key_row, render_keys
+from mitherm.cli.documents.keys import generation
+from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command
 from mitherm.cloud.hosts import REGIONS, Hosts
 from mitherm.errors import AnswerNeeded
@@ -75,8 +76,7 @@ def _service(app: App) -> Service:
 def _result(done: Fetched, reveal: bool) -> dict[str, object]:
     rows = [
         {
-            "id": unit.generation.id,
-            **key_row(unit.generation, reveal),
+            **generation(unit.generation, reveal),
             "name": unit.name,
             "model": unit.model,
             "region": unit.region,

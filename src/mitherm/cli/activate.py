@@ -9,7 +9,8 @@ import click
 
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
-from mitherm.cli.key_view import key_row, render_keys
+from mitherm.cli.documents.keys import key
+from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.waivers import waived, waiver_options
 from mitherm.ops.keys.activate import activate
@@ -35,7 +36,7 @@ def activate_command(app: App, /, unit: str, reveal: bool, **options: Any) -> in
     async def work() -> dict[str, object]:
         async with open_bench(app, waivers=waived(options)) as bench:
             done = await activate(bench, await resolve(bench, unit))
-            keys = [key_row(done.generation, reveal)] if done.generation is not None else []
+            keys = [key(done.generation, reveal)] if done.generation is not None else []
             return {"outcome": done.outcome, "keys": keys, "changed": done.changed}
 
     def render(result: Mapping[str, Any]) -> None:

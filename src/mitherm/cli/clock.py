@@ -6,9 +6,9 @@ import click
 
 from mitherm.cli.config import on_unit
 from mitherm.cli.context import App
+from mitherm.cli.documents import upkeep as documents
 from mitherm.cli.options import Group, command, unit_argument
 from mitherm.ops.upkeep import clock
-from mitherm.store.moments import iso
 
 UTC = click.option("--utc", is_flag=True, help="The unit counts UTC, not the time of this computer's zone.")
 
@@ -21,16 +21,6 @@ def clock_command() -> None:
 def basis_of(utc: bool) -> clock.Basis:
     """What the option says."""
     return "utc" if utc else "local"
-
-
-def row(found: clock.Clock) -> dict[str, object]:
-    """A look at a clock in a document."""
-    return {
-        "clock_s": found.unit_s,
-        "basis": found.basis,
-        "time": iso(found.time) if found.time is not None else None,
-        "error_s": round(found.error_s, 3) if found.error_s is not None else None,
-    }
 
 
 @command(
@@ -46,7 +36,7 @@ def row(found: clock.Clock) -> dict[str, object]:
 def show(app: App, unit: str, utc: bool) -> int:
     """What the clock of UNIT says, and how far that is from this computer's."""
     found = on_unit(app, unit, lambda bench, address: clock.read_clock(bench, address, basis_of(utc)))
-    return app.finish({**row(found), "changed": False}, lambda result: app.terminal.say(_sentence(found)))
+    return app.finish({**documents.clock(found), "changed": False}, lambda result: app.terminal.say(_sentence(found)))
 
 
 @command("set", examples="mitherm clock set A4:C1:38:00:00:01")
@@ -56,17 +46,11 @@ def show(app: App, unit: str, utc: bool) -> int:
 def set_(app: App, unit: str, utc: bool) -> int:
     """Set the clock of UNIT to the time of this computer, unless it is right already, and read it back."""
     done = on_unit(app, unit, lambda bench, address: clock.set_clock(bench, address, basis_of(utc)))
-    result = {
-        "outcome": done.outcome,
-        "before": row(done.before),
-        "after": row(done.after),
-        "changed": done.outcome == "verified",
-    }
     text = {
         "verified": f"The clock is set. {_sentence(done.after)}",
         "dry-run": f"Dry run: nothing was written. {_sentence(done.after)}",
     }.get(done.outcome, f"Nothing to do. {_sentence(done.after)}")
-    return app.finish(result, lambda result: app.terminal.say(text))
+    return app.finish(documents.clock_set(done), lambda result: app.terminal.say(text))
 
 
 def _sentence(found: clock.Clock) -> str:

@@ -11,6 +11,7 @@ import click
 
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
+from mitherm.cli.documents import upkeep as documents
 from mitherm.cli.options import Group, command, unit_argument
 from mitherm.cli.waivers import waived, waiver_options
 from mitherm.errors import SettingsError, UsageProblem
@@ -18,7 +19,7 @@ from mitherm.model.address import Address
 from mitherm.ops.bench import Bench
 from mitherm.ops.target import resolve
 from mitherm.ops.upkeep import config, config_backup
-from mitherm.protocol.pvvx.settings import HARDWARE, Setting, check_names, wants_comfort
+from mitherm.protocol.pvvx.settings import HARDWARE, check_names, wants_comfort
 from mitherm.store.profile import profile_text, read_profile
 
 _R = TypeVar("_R")
@@ -42,11 +43,6 @@ def on_unit(
     return app.run(work)
 
 
-def row(setting: Setting) -> dict[str, object]:
-    """A setting in a document."""
-    return {"name": setting.name, "value": setting.value, "unit": setting.unit or None}
-
-
 _COMFORT: Final = click.option(
     "--comfort", is_flag=True, help="Also the comfort window; asking for it makes the unit store it, once."
 )
@@ -66,7 +62,6 @@ _COMFORT: Final = click.option(
 def show(app: App, unit: str, comfort: bool, profile: bool) -> int:
     """All settings of UNIT."""
     found = on_unit(app, unit, lambda bench, address: config.read(bench, address, comfort=comfort)).shown()
-    result = {"settings": [row(one) for one in found.values()], "changed": False}
 
     def render(result: Mapping[str, Any]) -> None:
         if profile:
@@ -75,7 +70,7 @@ def show(app: App, unit: str, comfort: bool, profile: bool) -> int:
         else:
             app.terminal.facts((name, one.text) for name, one in found.items())
 
-    return app.finish(result, render)
+    return app.finish(documents.settings(found.values()), render)
 
 
 @command("get", examples="mitherm config get A4:C1:38:00:00:01 advertising_interval")
@@ -89,7 +84,7 @@ def get(app: App, unit: str, name: str) -> int:
     found = settings.shown().get(name)
     if found is None:
         raise SettingsError(f"this version of the firmware does not tell {name}")
-    return app.finish({**row(found), "changed": False}, lambda result: app.terminal.say(found.text))
+    return app.finish({**documents.setting(found), "changed": False}, lambda result: app.terminal.say(found.text))
 
 
 @command(
@@ -164,8 +159,7 @@ def diff(app: App, unit: str, profile: Path | None, backup: str | None) -> int:
     changes = on_unit(
         app, unit, lambda bench, address: config.compare(bench, address, request(bench, address), lenient=lenient)
     )
-    result = {"changes": [_change_row(one) for one in changes], "changed": False}
-    return app.finish(result, lambda result: _render_changes(app, changes))
+    return app.finish(documents.changes(changes), lambda result: _render_changes(app, changes))
 
 
 @command(
@@ -218,24 +212,8 @@ def backup_(app: App, unit: str) -> int:
 # --- changes ----------------------------------------------------------------------------------------------------------
 
 
-def _change_row(change: config.Change) -> dict[str, object]:
-    return {
-        "name": change.before.name,
-        "before": change.before.value,
-        "wanted": change.wanted.value if change.wanted else None,
-        "after": change.after.value if change.after else None,
-        "unit": change.before.unit or None,
-    }
-
-
 def finish_changed(app: App, done: config.Changed) -> int:
     """The document, or a line for every setting."""
-    result = {
-        "outcome": done.outcome,
-        "changes": [_change_row(one) for one in done.changes],
-        "backup": done.backup,
-        "changed": done.outcome in ("verified", "clamped"),
-    }
 
     def render(result: Mapping[str, Any]) -> None:
         if done.outcome == "nothing-to-do":
@@ -247,7 +225,7 @@ def finish_changed(app: App, done: config.Changed) -> int:
         if done.backup is not None and done.changes:
             app.terminal.say(f"As it was: mitherm config apply UNIT --backup {done.backup}")
 
-    return app.finish(result, render)
+    return app.finish(documents.changed(done), render)
 
 
 def _render_changes(app: App, changes: Sequence[config.Change], *, by_wish: bool = True) -> None:

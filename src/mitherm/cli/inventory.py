@@ -9,12 +9,11 @@ import click
 
 from mitherm.cli.bench import stores
 from mitherm.cli.context import App
+from mitherm.cli.documents.units import known_unit
 from mitherm.cli.options import Group, command, unit_argument
 from mitherm.cli.unit import unit_address
 from mitherm.errors import UsageProblem
 from mitherm.model.address import Address
-from mitherm.store.inventory import KnownUnit
-from mitherm.store.moments import iso
 
 
 @click.group("inventory", cls=Group)
@@ -32,7 +31,7 @@ def inventory_command() -> None:
 @click.pass_obj
 def list_units(app: App) -> int:
     """Every unit that was ever looked at or named, as it was last seen."""
-    units = [_row(unit) for unit in stores().inventory.units()]
+    units = [known_unit(unit) for unit in stores().inventory.units()]
     return app.finish({"units": units, "changed": False}, lambda result: _render(app, result))
 
 
@@ -58,7 +57,7 @@ def name_unit(app: App, unit: str, name: str) -> int:
     changed = (known.name if known else None) != wanted
     named = inventory.set_name(address, wanted) if changed or known is None else known
     text = f"{address} is called {wanted} now." if wanted else f"{address} has no name now."
-    return app.finish({"unit": _row(named), "changed": changed}, lambda result: app.terminal.say(text))
+    return app.finish({"unit": known_unit(named), "changed": changed}, lambda result: app.terminal.say(text))
 
 
 def _checked(name: str) -> str | None:
@@ -72,19 +71,6 @@ def _checked(name: str) -> str | None:
     if not text.isprintable():
         raise UsageProblem("a name consists of printable characters")
     return text or None
-
-
-def _row(unit: KnownUnit) -> dict[str, object]:
-    return {
-        "address": str(unit.address),
-        "name": unit.name,
-        "model": unit.model,
-        "hardware": unit.hardware,
-        "firmware": {"family": unit.family or "unknown", "version": unit.version},
-        "did": unit.did,
-        "bound": unit.bound,
-        "last_seen": iso(unit.last_seen) if unit.last_seen else None,
-    }
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

@@ -9,11 +9,10 @@ import click
 
 from mitherm.cli.bench import stores
 from mitherm.cli.context import App
+from mitherm.cli.documents.units import journal_run
 from mitherm.cli.options import command
 from mitherm.cli.unit import unit_address
 from mitherm.protocol.events import Notice
-from mitherm.store.journal import Run
-from mitherm.store.moments import iso
 
 
 @command(
@@ -32,24 +31,10 @@ def journal_command(app: App, unit: str | None, limit: int | None) -> int:
     runs = journal.runs(address=unit_address(app, unit) if unit is not None else None)
     if damaged := journal.damaged_lines():
         app.terminal.tell(Notice("warning", f"{damaged} lines of the journal are damaged and left out"))
-    entries = [_row(run) for run in runs[-(limit or len(runs)) :]]
+    entries = [journal_run(run) for run in runs[-(limit or len(runs)) :]]
     return app.finish(
         {"entries": entries, "damaged_lines": damaged, "changed": False}, lambda result: _render(app, result)
     )
-
-
-def _row(run: Run) -> dict[str, object]:
-    return {
-        "id": run.id,
-        "started": iso(run.started),
-        "finished": iso(run.finished) if run.finished else None,
-        "operation": run.operation,
-        "address": str(run.address) if run.address else None,
-        "outcome": run.outcome,
-        "error": run.error,
-        "steps": list(run.steps),
-        "waivers": list(run.waivers),
-    }
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

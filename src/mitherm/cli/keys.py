@@ -12,14 +12,14 @@ import click
 from mitherm.cli.account import fetch_command
 from mitherm.cli.bench import present, stores
 from mitherm.cli.context import App
-from mitherm.cli.key_view import key_row, render_keys
+from mitherm.cli.documents.keys import backup, generation
+from mitherm.cli.key_view import render_keys
 from mitherm.cli.keys_unit import UNIT_COMMANDS
 from mitherm.cli.options import Group, command, unit_argument
 from mitherm.cli.unit import unit_address
 from mitherm.errors import AnswerNeeded, FileMissing, KeyProblem, UsageProblem
 from mitherm.model.address import Address
 from mitherm.model.keys import BIND_KEY_LENGTH, TOKEN_LENGTH, MiKeys
-from mitherm.model.record import KeyGeneration, StoredBackup
 from mitherm.ops.files.library import read_file
 from mitherm.ops.keys.import_export import (
     Imported,
@@ -34,7 +34,6 @@ from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Notice
 from mitherm.store.atomic import write_durably
 from mitherm.store.key_export import TARGETS
-from mitherm.store.moments import iso
 
 REVEAL = click.option("--reveal", is_flag=True, help="Show token and bind key.")
 _PATH = click.Path(path_type=Path)
@@ -43,11 +42,6 @@ _PATH = click.Path(path_type=Path)
 @click.group("keys", cls=Group)
 def keys_command() -> None:
     """Keys: the vault, which never forgets one, and the Mi records of units on pvvx firmware."""
-
-
-def full_row(generation: KeyGeneration, reveal: bool = False) -> dict[str, object]:
-    """A generation with the id that `restore` takes."""
-    return {"id": generation.id, **key_row(generation, reveal)}
 
 
 @command(
@@ -66,7 +60,7 @@ def list_keys(app: App, reveal: bool) -> int:
     problems = [problem.message for problem in places.vault.problems()]
     for problem in problems:
         app.terminal.tell(Notice("warning", problem))
-    result = {"keys": [full_row(one, reveal) for one in found], "problems": problems, "changed": False}
+    result = {"keys": [generation(one, reveal) for one in found], "problems": problems, "changed": False}
 
     def render(result: Mapping[str, Any]) -> None:
         if result["keys"]:
@@ -91,8 +85,8 @@ def show(app: App, unit: str, reveal: bool) -> int:
     """Every key UNIT ever had, the likeliest first, and its backups. Exit 5 when the vault has nothing of it."""
     address = unit_address(app, unit)
     vault = stores().vault
-    keys = [full_row(one, reveal) for one in everything(vault, address)]
-    result = {"keys": keys, "backups": [backup_row(one) for one in vault.backups(address)], "changed": False}
+    keys = [generation(one, reveal) for one in everything(vault, address)]
+    result = {"keys": keys, "backups": [backup(one) for one in vault.backups(address)], "changed": False}
 
     def render(result: Mapping[str, Any]) -> None:
         render_keys(app, result)
@@ -102,27 +96,6 @@ def show(app: App, unit: str, reveal: bool) -> int:
             app.terminal.say(f"  backup {one['id']}: {', '.join(one['contents']) or 'the store was empty'}")
 
     return app.finish(result, render)
-
-
-def backup_row(stored: StoredBackup) -> dict[str, object]:
-    """What a backup holds, without what is secret."""
-    made = stored.backup
-    parts = {
-        "address": made.mac_record,
-        "did": made.did_record,
-        "keys": made.key_record,
-        "counter": made.counter_record,
-    }
-    contents = [name for name, value in parts.items() if value is not None]
-    contents += ["deleted records"] if made.deleted_records else []
-    contents += ["settings"] if made.replies else []
-    contents += [f"sector {start:#07x}" for start in made.sectors]
-    return {
-        "id": stored.id,
-        "created": iso(stored.created),
-        "contents": contents,
-        "deleted_records": len(made.deleted_records),
-    }
 
 
 # --- import -----------------------------------------------------------------------------------------------------------
@@ -157,7 +130,7 @@ def import_(
     done = _typed(whose, ask_token, ask_bind_key) if typed else _from_files(files, whose)
     new = {one.id for one in done.new}
     result: dict[str, object] = {
-        "keys": [full_row(one, reveal) | {"new": one.id in new} for one in done.generations],
+        "keys": [generation(one, reveal) | {"new": one.id in new} for one in done.generations],
         "formats": done.formats,
         "problems": done.problems,
         "changed": bool(new),

@@ -9,7 +9,8 @@ import click
 
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
-from mitherm.cli.key_view import key_row, render_keys
+from mitherm.cli.documents.keys import generation as generation_document
+from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.waivers import waived, waiver_options
 from mitherm.model.address import Address
@@ -49,7 +50,7 @@ def backup(app: App, unit: str, raw: bool, reveal: bool) -> int:
     saved = _on_unit(app, unit, lambda bench, address: unit_keys.backup(bench, address, raw=raw))
     made = saved.stored.backup
     result = {
-        "keys": [{"id": one.id, **key_row(one, reveal)} for one in saved.generations],
+        "keys": [generation_document(one, reveal) for one in saved.generations],
         "backup": saved.stored.id,
         "deleted_records": len(made.deleted_records),
         "sectors": [f"{start:#07x}" for start in made.sectors],
@@ -103,8 +104,8 @@ def swap(app: App, /, unit: str, **options: Any) -> int:
 def _finish_replaced(app: App, done: unit_keys.Replaced) -> int:
     result = {
         "outcome": done.outcome,
-        "keys": [{"id": done.now.id, **key_row(done.now, reveal=False)}],
-        "before": {"id": done.before.id, **key_row(done.before, reveal=False)},
+        "keys": [generation_document(done.now)],
+        "before": generation_document(done.before),
         "changed": done.changed,
     }
     text = {
@@ -159,8 +160,7 @@ def test(app: App, unit: str, duration: float) -> int:
 def _test_result(tested: KeyTest) -> dict[str, object]:
     rows = [
         {
-            "id": row.generation.id,
-            **key_row(row.generation, reveal=False),
+            **generation_document(row.generation),
             "token_test": row.token,
             "bind_key_test": row.bind_key,
         }

@@ -8,7 +8,8 @@ import click
 
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
-from mitherm.cli.key_view import key_row, render_keys
+from mitherm.cli.documents.keys import key
+from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.questions import parse_token
 from mitherm.errors import AnswerNeeded
@@ -43,7 +44,7 @@ def login_command(app: App, unit: str, ask_token: bool) -> int:
                 generation = await login_with_token(bench, address, token)
             else:
                 generation = await login_with_vault(bench, address)
-            return {"keys": [key_row(generation, reveal=False)], "changed": False}
+            return {"keys": [key(generation, reveal=False)], "changed": False}
 
     return app.finish(app.run(work), lambda result: render_keys(app, result))
 

@@ -298,14 +298,15 @@ def _remove(app: App, folder: Path, address: str) -> int:
 @_pass_folder
 def _keys(app: App, folder: Path, address: str, reveal: bool) -> int:
     """Token, bind key and DID as the account has them. Exit 5 when the unit is not in the account."""
-    from mitherm.cli.key_view import key_row, render_keys
+    from mitherm.cli.documents.keys import key
+    from mitherm.cli.key_view import render_keys
     from mitherm.model.record import KeyGeneration
     from mitherm.virtual.mi_home.account import MiHome
 
     where = _address(address)
     entry = MiHome.open(folder, os.urandom, present).live(where)
     created = _moment(entry.added) if entry.added else present()
-    row = key_row(KeyGeneration("account", where, entry.keys, "virtual-mi-home", created, confirmed=created), reveal)
+    row = key(KeyGeneration("account", where, entry.keys, "virtual-mi-home", created, confirmed=created), reveal)
     return app.finish({"keys": [row], "changed": False}, lambda result: render_keys(app, result))
 
 

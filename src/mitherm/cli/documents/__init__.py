@@ -1,0 +1,11 @@
+"""The only writer of contract JSON (cli-contract.md): from the values that operations return to the documents of --json.
+
+One module per area, one function per shape. Nothing outside this folder knows a name of the contract.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+Document: TypeAlias = dict[str, object]
+"""A JSON object of the contract, or a part of one."""

@@ -1,0 +1,66 @@
+"""Settings, clock and history of a unit as documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mitherm.cli.documents import Document
+from mitherm.ops.upkeep.clock import Clock, ClockSet
+from mitherm.ops.upkeep.config import Change, Changed
+from mitherm.protocol.pvvx.settings import Setting
+from mitherm.store.moments import iso
+
+
+def setting(setting: Setting) -> Document:
+    """`config get`, and a line of `config show`."""
+    return {"name": setting.name, "value": setting.value, "unit": setting.unit or None}
+
+
+def settings(settings: Iterable[Setting]) -> Document:
+    """`config show`."""
+    return {"settings": [setting(each) for each in settings], "changed": False}
+
+
+def changes(changes: Iterable[Change]) -> Document:
+    """`config diff`."""
+    return {"changes": [_change(each) for each in changes], "changed": False}
+
+
+def changed(result: Changed) -> Document:
+    """`config set`, `apply` and `reset`."""
+    return {
+        "outcome": result.outcome,
+        "changes": [_change(each) for each in result.changes],
+        "backup": result.backup,
+        "changed": result.outcome in ("verified", "clamped"),
+    }
+
+
+def _change(change: Change) -> Document:
+    return {
+        "name": change.before.name,
+        "before": change.before.value,
+        "wanted": change.wanted.value if change.wanted else None,
+        "after": change.after.value if change.after else None,
+        "unit": change.before.unit or None,
+    }
+
+
+def clock(clock: Clock) -> Document:
+    """A look at a clock: `clock show`."""
+    return {
+        "clock_s": clock.unit_s,
+        "basis": clock.basis,
+        "time": iso(clock.time) if clock.time is not None else None,
+        "error_s": round(clock.error_s, 3) if clock.error_s is not None else None,
+    }
+
+
+def clock_set(result: ClockSet) -> Document:
+    """`clock set`."""
+    return {
+        "outcome": result.outcome,
+        "before": clock(result.before),
+        "after": clock(result.after),
+        "changed": result.outcome == "verified",
+    }
