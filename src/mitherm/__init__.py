@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from mitherm.radio.driver import run
     from mitherm.radio.gatt import Radio
     from mitherm.radio.link import Link
-    from mitherm.session import open_bench
     from mitherm.store.vault import Vault
+    from mitherm.wiring.bench import open_bench
+    from mitherm.wiring.loops import run_program
 
 __version__ = "0.1.0"
 
@@ -68,8 +69,9 @@ _HOMES: Final = {
     "listen": "ops.hearing.listen",
     "login_with_token": "ops.keys.login",
     "login_with_vault": "ops.keys.login",
-    "open_bench": "session",
+    "open_bench": "wiring.bench",
     "run": "radio.driver",
+    "run_program": "wiring.loops",
     "scan": "ops.hearing.scan",
     "watch": "ops.hearing.scan",
 }
@@ -109,6 +111,7 @@ __all__ = [
     "login_with_vault",
     "open_bench",
     "run",
+    "run_program",
     "scan",
     "watch",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from mitherm.errors import AnswerNeeded, MithermError
 
 if TYPE_CHECKING:
-    import asyncio
     from pathlib import Path
 
     from mitherm.cli.terminal import Terminal
@@ -132,7 +130,7 @@ class App:
             return True
         if not sys.stdin.isatty():
             raise AnswerNeeded(f"would have asked: {question}", hint="answer in advance with --yes")
-        from mitherm.cli.signals import interruptible
+        from mitherm.wiring.interrupts import interruptible
 
         with interruptible():
             return self.terminal.confirm(question)
@@ -151,15 +149,9 @@ class App:
 
         `real_time` is for work with virtual units that talks to the network or to a person.
         """
-        import asyncio
-
         from mitherm.cli.logs import set_up
+        from mitherm.wiring.loops import run_program
 
+        radio = str(self.radio)
         set_up(self.settings.verbosity)
-        factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-        if self.radio.simulated and not real_time:
-            from mitherm.virtual.clock import VirtualClockLoop
-
-            factory = VirtualClockLoop
-        with asyncio.Runner(loop_factory=factory, debug=bool(os.environ.get("MITHERM_ASYNCIO_DEBUG"))) as runner:
-            return runner.run(work())
+        return run_program(work(), radio, real_time=real_time)

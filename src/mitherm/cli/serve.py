@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mitherm.cli.context import App
-from mitherm.cli.signals import interruptible, stopped_by_signals
+from mitherm.cli.signals import stopped_by_signals
 from mitherm.protocol.events import Notice
 from mitherm.virtual.air.serve import serve
 from mitherm.virtual.world import Home, World
+from mitherm.wiring.interrupts import interruptible
 
 
 async def serve_folder(app: App, folder: Path, monikers: tuple[str, ...]) -> None:

@@ -1,10 +1,9 @@
-"""What SIGINT and SIGTERM do while a loop runs: long commands end cleanly, blocking work ends at once."""
+"""What SIGINT and SIGTERM do while a loop runs: long commands end cleanly."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -47,18 +46,3 @@ async def until_signal(work: Coroutine[Any, Any, None]) -> None:
             working.cancel()
         with suppress(asyncio.CancelledError):
             await working
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """For work in a coroutine that blocks (on a lock, on an answer): Ctrl-C ends it there. asyncio alone would only take
-    note of the signal and go on blocking.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

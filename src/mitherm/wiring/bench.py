@@ -1,4 +1,4 @@
-"""For Python programs: everything an operation needs, put together in one call (the command line has its own)."""
+"""Everything an operation needs, put together in one call."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mitherm.cli.radios import open_radio, takes_synthetic
 from mitherm.ops.bench import Bench, Stores
+from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Event
 from mitherm.radio.open import RadioName
 from mitherm.store.inventory import Inventory
@@ -18,6 +18,7 @@ from mitherm.store.journal import Journal
 from mitherm.store.library import Library
 from mitherm.store.paths import Paths
 from mitherm.store.vault import Vault
+from mitherm.wiring.radios import open_radio, takes_synthetic
 
 
 @asynccontextmanager
@@ -27,6 +28,7 @@ async def open_bench(
     home: Path | None = None,
     tell: Callable[[Event], None] = lambda event: None,
     ask: Callable[[str], bool] = lambda question: False,
+    ask_token: Callable[[str], Secret | None] | None = None,
     timeout_s: float = 30.0,
     waivers: Collection[str] = (),
     dry_run: bool = False,
@@ -34,18 +36,21 @@ async def open_bench(
     """A bench as long as the context is open.
 
     `radio` as after --radio; `home`: folder instead of the user's own (MITHERM_HOME); `tell` hears what happens, `ask`
-    agrees to plans (nothing is done without); `waivers` are ids of rules. Raises what opening the radio raises.
+    agrees to plans (nothing is done without), `ask_token` gives the token of a unit that nobody has yet; `timeout_s`: how
+    long to look for a unit; `waivers` are ids of rules; `dry_run`: write nothing to units. Raises UsageProblem and what
+    opening the radio raises.
     """
     name = RadioName.parse(radio)
     async with open_radio(name, timeout_s) as opened:
         yield Bench(
             radio=opened,
-            stores=_stores(home),
+            stores=open_stores(home),
             entropy=os.urandom,
-            wall=lambda: datetime.now(UTC),
+            wall=present,
             clock=asyncio.get_running_loop().time,
             tell=tell,
             ask=ask,
+            ask_token=ask_token,
             timeout_s=timeout_s,
             waivers=frozenset(waivers),
             allow_synthetic=takes_synthetic(name),
@@ -53,6 +58,12 @@ async def open_bench(
         )
 
 
-def _stores(home: Path | None) -> Stores:
+def open_stores(home: Path | None = None) -> Stores:
+    """The durable places of this user, or those in a folder."""
     paths = Paths.from_environment({"MITHERM_HOME": str(home)} if home is not None else os.environ)
     return Stores(Vault(paths.vault), Journal(paths.journal), Inventory(paths.inventory), Library(paths.library))
+
+
+def present() -> datetime:
+    """Now."""
+    return datetime.now(UTC)

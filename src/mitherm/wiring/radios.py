@@ -11,6 +11,7 @@ from pathlib import Path
 from mitherm.radio.gatt import Radio
 from mitherm.radio.open import RadioName
 from mitherm.radio.open import open_radio as open_real
+from mitherm.wiring.interrupts import interruptible
 
 ALLOW_SYNTHETIC = "MITHERM_ALLOW_SYNTHETIC"
 
@@ -38,7 +39,6 @@ async def open_radio(name: RadioName, wait_s: float) -> AsyncIterator[Radio]:
 
 @asynccontextmanager
 async def _world(name: RadioName, wait_s: float) -> AsyncIterator[Radio]:
-    from mitherm.cli.signals import interruptible
     from mitherm.virtual.world import World
 
     loop = asyncio.get_running_loop()
