@@ -4,12 +4,13 @@ import errno
 import os
 import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from disks import folder_syncs, lies
 from mitherm.errors import DiskProblem
 from mitherm.store.atomic import append_line, create_durably, private_folder, probe, write_durably
 
@@ -32,6 +33,18 @@ def failing(code: int):
         raise OSError(code, os.strerror(code))
 
     return call
+
+
+@pytest.fixture
+def lying_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written comes back changed."""
+    lies(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def syncs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, dict[str, bytes]]]:
+    """Every folder that was made durable, with the names and contents that it made durable."""
+    return folder_syncs(monkeypatch)
 
 
 def mode(path: Path) -> int:
@@ -150,3 +163,61 @@ def test_probe_leaves_nothing(tmp_path: Path) -> None:
     with file_size_limit(64), pytest.raises(DiskProblem):
         probe(tmp_path, 1000)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("lying_disk")
+@pytest.mark.parametrize("write", [write_durably, create_durably])
+def test_what_was_written_is_read_back(tmp_path: Path, write: Callable[[Path, bytes], object]) -> None:
+    """A disk that stores something else is found out before the file gets its name."""
+    path = tmp_path / "file"
+    with pytest.raises(DiskProblem, match="reads back differently") as caught:
+        write(path, b"the only copy of a key")
+    assert caught.value.device == "unchanged"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("lying_disk")
+def test_the_old_file_outlives_a_lying_disk(tmp_path: Path) -> None:
+    """What was there before is still there, whole."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(DiskProblem):
+        write_durably(path, b"new")
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.usefixtures("lying_disk")
+def test_an_appended_line_is_read_back(tmp_path: Path) -> None:
+    """A line that was stored as another one is an error."""
+    with pytest.raises(DiskProblem, match="reads back differently"):
+        append_line(tmp_path / "lines", "x")
+
+
+@pytest.mark.parametrize("write", [write_durably, create_durably])
+def test_the_name_is_durable_too(
+    tmp_path: Path, syncs: list[tuple[Path, dict[str, bytes]]], write: Callable[[Path, bytes], object]
+) -> None:
+    """The folder is synced once the file has its name: without that a power cut takes the name away again."""
+    write(tmp_path / "file", b"x")
+    assert syncs == [(tmp_path, {"file": b"x"})]
+
+
+def test_the_name_of_a_replaced_file_is_durable(tmp_path: Path, syncs: list[tuple[Path, dict[str, bytes]]]) -> None:
+    """After the sync the name leads to the new content."""
+    (tmp_path / "file").write_bytes(b"old")
+    write_durably(tmp_path / "file", b"new")
+    assert syncs[-1] == (tmp_path, {"file": b"new"})
+
+
+def test_the_name_of_a_log_is_durable(tmp_path: Path, syncs: list[tuple[Path, dict[str, bytes]]]) -> None:
+    """The first line makes the name; later ones have nothing to add to the folder."""
+    append_line(tmp_path / "lines", "a")
+    assert [folder for folder, _ in syncs] == [tmp_path]
+    append_line(tmp_path / "lines", "b")
+    assert len(syncs) == 1
+
+
+def test_a_new_folder_is_durable(tmp_path: Path, syncs: list[tuple[Path, dict[str, bytes]]]) -> None:
+    """The folder above is synced when a folder appears in it."""
+    private_folder(tmp_path / "vault")
+    assert [folder for folder, _ in syncs] == [tmp_path]
