@@ -19,6 +19,7 @@ from mitherm.image.inspect import inspect
 from mitherm.image.sign_file import SignFile
 from mitherm.image.synth import SIGN_KIND, package
 from mitherm.image.telink import trailer
+from mitherm.model.family import Family
 from mitherm.ops.files.images import SelectedImage, sendable
 from mitherm.ops.guards import RULES, Case, Judgement, Ruling, judge
 from mitherm.ops.updating.paths import Start, starts
@@ -94,11 +95,11 @@ def _unit(start: Start, device: tuple[str, str | None, int | None], battery: int
     seen = start.seen
     hardware = "B1.6" if board == NEW_BOARD else board
     known = hardware if hardware and hardware[0] == "B" else None
-    if seen.family == "atc1441":
+    if seen.family is Family.ATC1441:
         known = hardware = hardware_id = None
     identity = replace(seen.identity, model=model, hardware=known, hardware_string=hardware)
-    told = hardware_id if seen.family == "pvvx" else None
-    serial = "F2.0-3-FY-NF-S-G-JH-" if board == NEW_BOARD and seen.family == "stock" else seen.serial
+    told = hardware_id if seen.family is Family.PVVX else None
+    serial = "F2.0-3-FY-NF-S-G-JH-" if board == NEW_BOARD and seen.family is Family.STOCK else seen.serial
     return replace(seen, identity=identity, hardware_id=told, battery_mv=battery, serial=serial)
 
 

@@ -19,6 +19,7 @@ from mitherm.image.catalogue_data import shipped
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.recognise import Identity
 from mitherm.image.synth import package
+from mitherm.model.family import Family
 from mitherm.ops.files.catalogue_file import digest, use_file
 
 IMAGE = package("pvvx-5.8")
@@ -285,12 +286,12 @@ def test_a_table_warns_of_more_never_of_less(tmp_path: Path) -> None:
     """Its known-bad rows come on top of the shipped ones."""
     path = tmp_path / "table.json"
     path.write_text(json.dumps(table(date="2099-01-01", known_bad=[WARNED])))
-    withdrawn, old = Identity("pvvx", "99"), Identity("pvvx", "5.8", device_id=9)
+    withdrawn, old = Identity(Family.PVVX, "99"), Identity(Family.PVVX, "5.8", device_id=9)
     assert known_bad(withdrawn, UnitFacts()) == ()
     try:
         use_file(path)
         assert [row.text for row in known_bad(withdrawn, UnitFacts())] == ["it was withdrawn"]
-        assert known_bad(old, UnitFacts(family="stock"))
+        assert known_bad(old, UnitFacts(family=Family.STOCK))
     finally:
         catalogue.use(None)
     assert known_bad(withdrawn, UnitFacts()) == ()

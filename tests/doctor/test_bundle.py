@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from test_sick_units import ask
 
+from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
 from mitherm.ops.doctor.bundle import bundle, clean
 from mitherm.ops.doctor.symptoms import understand
@@ -29,7 +30,7 @@ def report(tmp_path: Path) -> tuple[Rig, str]:
     """A user with keys, a journal, names, and units that keep keys of their own."""
     rig = Rig(tmp_path, "stock-1.0.0_0130,bound=mi-home", "pvvx-5.8,bound=flasher")
     rig.stores.vault.add(UNIT, MiKeys(Secret(TOKEN), Secret(BIND_KEY), "blt.3.1secretdid99"), "extractor", wall())
-    rig.stores.inventory.note(UNIT, now=wall(), family="stock", version="1.0.0_0130")
+    rig.stores.inventory.note(UNIT, now=wall(), family=Family.STOCK, version="1.0.0_0130")
     rig.stores.inventory.set_name(UNIT, "Grandmother's bedroom")
     with rig.stores.journal.operation("login", UNIT, wall):
         pass

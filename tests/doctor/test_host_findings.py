@@ -13,6 +13,7 @@ from test_sick_units import ask
 
 from mitherm.errors import NetworkUnreachable, RadioUnavailable
 from mitherm.image.synth import package
+from mitherm.model.family import Family
 from mitherm.ops.bench import Bench
 from mitherm.ops.doctor import host
 from mitherm.ops.doctor.evidence import Air, Evidence
@@ -140,7 +141,7 @@ class Deaf:
 def test_unusable_radio(tmp_path: Path, reason: str, facts: Host, command: str) -> None:
     """F15 and nothing about units, with the command for the reason."""
     rig = Rig(tmp_path, STOCK)
-    rig.stores.inventory.note(next(iter(rig.keys)), now=wall(), family="pvvx")
+    rig.stores.inventory.note(next(iter(rig.keys)), now=wall(), family=Family.PVVX)
 
     async def work(bench: Bench) -> Examination:
         radio = Deaf(bench.radio, RadioUnavailable("no radio", reason=reason))

@@ -11,6 +11,7 @@ from mitherm.device.identify import Identity
 from mitherm.device.observation import Observation
 from mitherm.errors import UsageProblem
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.gatt import GattTable
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration
@@ -30,7 +31,7 @@ AIR = Air(listened_s=12, adverts=5, formats=frozenset({"mibeacon"}), rssi_dbm=-6
 def stock(version: str = "1.0.0_0130", **more: object) -> Observation:
     """A stock unit that answers everything."""
     generation = 2 if version.startswith("2") else 1
-    identity = Identity("stock", version, "LYWSD03MMC", "B1.4", "B1.4", generation=generation)
+    identity = Identity(Family.STOCK, version, "LYWSD03MMC", "B1.4", "B1.4", generation=generation)
     told = {"did_read": True, "mi_generation": generation, "registered": False, "battery_mv": 2950} | more
     return Observation(UNIT, identity, GattTable(()), **told)  # type: ignore[arg-type]
 
@@ -83,7 +84,7 @@ def test_a_unit_whose_did_was_not_read_is_no_row_6() -> None:
 def test_an_update_by_the_app_is_known_from_the_inventory() -> None:
     """Row 7 rather than row 4 when it was 1.x before."""
     seen = stock("2.1.1_0159", did="blt.3.1abcdefghijkl")
-    before = KnownUnit(UNIT, family="stock", version="1.0.0_0130")
+    before = KnownUnit(UNIT, family=Family.STOCK, version="1.0.0_0130")
     assert ids(evidence(seen, "-29", known=before))[0] == "mi-home-29/7"
     assert ids(evidence(seen, "-29", "after app update"))[0] == "mi-home-29/7"
 

@@ -20,6 +20,7 @@ from mitherm.beacon.keyring import KeyRing
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_object
 from mitherm.beacon.tracker import Tracker
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat
 from mitherm.model.reading import Flags, MiHeader
 from mitherm.primitives.secret import Secret
 
@@ -256,7 +257,7 @@ def _mi_objects(reading: Reading) -> Iterator[bytes]:
     if {"temperature", "humidity"} <= values.keys():
         tenths = round(values["temperature"] * 10), round(values["humidity"] * 10)
         climate = struct.pack("<hH", *(min(max(tenth, -(1 << 15)), 0x7FFF) for tenth in tenths))
-        rest = Reading("mibeacon", {k: v for k, v in values.items() if k not in ("temperature", "humidity")})
+        rest = Reading(BeaconFormat.MIBEACON, {k: v for k, v in values.items() if k not in ("temperature", "humidity")})
         rest.unknown, rest.undecoded = reading.unknown, reading.undecoded
         for one in _mi_objects(rest):
             yield mi_object(0x100D, climate) + one

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from judges._ha_model import HomeAssistant
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.report import Event, Report
 from mitherm.publish.homeassistant import HomeAssistantLayout
 from mitherm.publish.topics import Message, bridge_topic
@@ -56,7 +57,7 @@ class _Told:
             name=self.device["name"],
             model=self.device.get("model"),
             hardware=self.device.get("hw_version"),
-            family=self.device.get("sw_version", "unknown").partition(" ")[0],
+            family=Family.of(self.device.get("sw_version", "").partition(" ")[0]),
             version=self.version,
             rssi_dbm=self.state.get("rssi"),
             values=known | received,

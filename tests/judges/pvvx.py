@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mitherm.errors import MithermError
+from mitherm.model.family import Family
 from mitherm.protocol.pvvx import structs
 from mitherm.protocol.pvvx.config import Layout, layout_for, parse_version
 from mitherm.protocol.uuids import CUSTOM_COMMAND
@@ -55,7 +56,7 @@ class Bench:
         flash.watch = self._watch
         self.chip = Chip(flash, hardware=case.get("board") or "B1.4", entropy=entropy)
         model = case.get("model") or "LYWSD03MMC"
-        image = BootImage("pvvx", case["version"], model, 0, 86340, device_id=device_id(model))
+        image = BootImage(Family.PVVX, case["version"], model, 0, 86340, device_id=device_id(model))
         self.firmware = PvvxFirmware(self.chip, image, Options(page_wrap=True, input_open=False))
         self.firmware.boot()
         self.version = case["version"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mitherm.device.identify import Evidence, identify
+from mitherm.model.family import Family
 from mitherm.model.gatt import Characteristic, GattTable, Service
 from mitherm.model.keys import did_text
 from mitherm.protocol import uuids
@@ -55,7 +56,7 @@ class _Atc:
             raw = bytes.fromhex(data)
             flash.data[start : start + len(raw)] = raw
         flash.watch = self._log
-        self.firmware = Atc1441Firmware(Chip(flash), BootImage("atc1441", "", "LYWSD03MMC", 0, 64324))
+        self.firmware = Atc1441Firmware(Chip(flash), BootImage(Family.ATC1441, "", "LYWSD03MMC", 0, 64324))
         self.firmware.boot()
 
     def _log(self, operation: FlashOperation) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from mitherm.beacon.keyring import KeyRing
 from mitherm.beacon.keys import BeaconKey
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat, Family
 from mitherm.model.report import Report
 from mitherm.model.sighting import Sighting
 from mitherm.primitives.secret import Secret
@@ -44,7 +45,14 @@ def moment(at_s: float) -> datetime:
 def report(values: dict[str, Any] | None = None, **more: Any) -> Report:
     """A reading of unit A that brought `values`."""
     values = {"temperature": 21.37, "humidity": 45.12} if values is None else values
-    given = {"unit": str(A), "address": A, "event": "reading", "at": BEGUN, "family": "pvvx", "format": "pvvx"}
+    given = {
+        "unit": str(A),
+        "address": A,
+        "event": "reading",
+        "at": BEGUN,
+        "family": Family.PVVX,
+        "format": BeaconFormat.PVVX,
+    }
     return Report(**(given | {"name": "ATC_0A0B0C", "values": values, "received": values, "rssi_dbm": -60} | more))
 
 

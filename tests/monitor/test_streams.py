@@ -9,6 +9,7 @@ from mitherm.beacon.custom_encode import Measured, pvvx_custom, pvvx_custom_encr
 from mitherm.beacon.keys import BeaconKey
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_object
 from mitherm.beacon.tracker import SILENCE_S as FAULT_S
+from mitherm.model.family import Family
 from mitherm.ops.hearing.streams import MOST_UNITS, SILENCE_S, VALUE_LIFE_S, Streams
 from mitherm.primitives.secret import Secret
 from mitherm.store.inventory import KnownUnit
@@ -137,7 +138,7 @@ def test_values_do_not_live_for_ever() -> None:
 
 def test_the_inventory_names_units() -> None:
     """Name, model, version; between firmwares that send the same it decides."""
-    known = {A: KnownUnit(A, "Bath", "LYWSD03MMC", "B1.4", "atc1441", "0.9")}
+    known = {A: KnownUnit(A, "Bath", "LYWSD03MMC", "B1.4", Family.ATC1441, "0.9")}
     news = Streams(known=known.get).hear(sighting(0.0, custom(1), name="ATC_0A0B0C"), moment(0))
     assert news is not None
     assert (news.name, news.model, news.hardware, news.family, news.version) == (

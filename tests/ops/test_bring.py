@@ -7,6 +7,7 @@ import pytest
 
 from mitherm.errors import GuardRefused, KeysMissing, NotVerified, UsageProblem
 from mitherm.image.boot_rules import recognise
+from mitherm.model.family import Family
 from mitherm.ops.updating.flash import bring
 from mitherm.protocol.events import Notice
 from mitherm.virtual.boot import bank_bytes, running_bank
@@ -203,7 +204,7 @@ def test_few_connections(tmp_path: Path) -> None:
 def test_an_update_by_the_vendor_is_noticed(tmp_path: Path) -> None:
     """H8: another stock version than last time is worth a warning."""
     rig = rig_with(tmp_path, "stock-1.0.0_0130,bound=mi-home")
-    rig.stores.inventory.note(UNIT, now=wall(), family="stock", version="1.0.0_0109")
+    rig.stores.inventory.note(UNIT, now=wall(), family=Family.STOCK, version="1.0.0_0109")
     rig.run(lambda bench: bring(bench, str(UNIT), "pvvx"))
     warnings = [event.text for event in rig.events if isinstance(event, Notice) and event.level == "warning"]
     assert any("1.0.0_0109 ran here before" in text for text in warnings)

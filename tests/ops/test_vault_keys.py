@@ -10,6 +10,7 @@ import pytest
 
 from mitherm.errors import BadFile, KeyProblem, KeysMissing, SomeFailed, UsageProblem
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
 from mitherm.ops.bench import Stores
 from mitherm.ops.keys.import_export import Imported, check_complete, choose, everything, export, import_files, in_use
@@ -58,9 +59,9 @@ def test_the_key_in_use_depends_on_the_firmware(stores: Stores) -> None:
     """pvvx encrypts with a key of its own; every other firmware with the one of Mi."""
     stores.vault.add(UNIT, MiKeys(bind_key=Secret(bytes(16))), "pvvx", NOW, kind="beacon_key")
     stores.vault.add(UNIT, pair(1), "activation", NOW)
-    stores.inventory.note(UNIT, now=NOW, family="stock")
+    stores.inventory.note(UNIT, now=NOW, family=Family.STOCK)
     assert (found := in_use(stores, UNIT)) is not None and found.kind == "mi"
-    stores.inventory.note(UNIT, now=NOW, family="pvvx")
+    stores.inventory.note(UNIT, now=NOW, family=Family.PVVX)
     assert (found := in_use(stores, UNIT)) is not None and found.kind == "beacon_key"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
 from mitherm.virtual.board.chip import Action, Advertise, Chip
 from mitherm.virtual.board.mi_records import MI_SCRATCH, MI_STORE, MiRecordStore
@@ -44,7 +45,7 @@ def flash_with(
 
 def stock(line: str, flash: NorFlash | None = None, *, build: str = "c", boot: bool = True) -> StockFirmware:
     """A firmware object without a unit around it."""
-    image = BootImage("stock", VERSIONS[line], "LYWSD03MMC", 0, 0, build=build if line == "0159" else "")
+    image = BootImage(Family.STOCK, VERSIONS[line], "LYWSD03MMC", 0, 0, build=build if line == "0159" else "")
     firmware = StockFirmware(Chip(flash or flash_with(), entropy=Random(3).randbytes), image)
     if boot:
         firmware.boot()

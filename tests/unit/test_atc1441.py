@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stock_bench import ATC_SETTINGS, adverts, erased, flash_with, run, unit
 
+from mitherm.model.family import Family
 from mitherm.protocol import uuids
 from mitherm.protocol.ota.packets import Start
 from mitherm.virtual.board.chip import AttError, Chip, Notify, RequestParameters, Terminate
@@ -22,7 +23,7 @@ from mitherm.virtual.firmware.gatt_tables import HUMIDITY, TEMPERATURE_TENTHS
 def booted(flash: NorFlash | None = None) -> Atc1441Firmware:
     """A firmware object without a unit around it."""
     chip = Chip(flash or flash_with(None), entropy=Random(2).randbytes)
-    firmware = Atc1441Firmware(chip, BootImage("atc1441", "", "LYWSD03MMC", 0, 64324))
+    firmware = Atc1441Firmware(chip, BootImage(Family.ATC1441, "", "LYWSD03MMC", 0, 64324))
     firmware.boot()
     return firmware
 

@@ -3,7 +3,8 @@
 import pytest
 from stock_bench import VERSIONS, stock
 
-from mitherm.device.identify import Evidence, cli_family, identify
+from mitherm.device.identify import Evidence, identify
+from mitherm.model.family import Family
 from mitherm.protocol import uuids
 from mitherm.virtual.firmware.gatt_tables import atc1441_table, pvvx_table
 from mitherm.virtual.mi_home.rules import CloudEntry, decide, has_mi_service
@@ -115,7 +116,7 @@ def test_upper_case_uuids() -> None:
 )
 def test_words_of_the_command_line(family: str, word: str) -> None:
     """virtual-unit.md 9."""
-    assert cli_family(family) == word  # type: ignore[arg-type]
+    assert Family(family).shown == word
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from mitherm.image.recognise import Identity, recognise
 from mitherm.image.signature import Signature
 from mitherm.image.synth import package, synth
 from mitherm.image.telink import STARTUP, pad, trailer
+from mitherm.model.family import Family
 from mitherm.model.models import PVVX_DEVICES
 
 PVVX = synth("pvvx-5.8")
@@ -102,7 +103,7 @@ def test_older_pvvx_gets_its_device_id() -> None:
 def test_dark_banks(bank: bytes, reason: str) -> None:
     """What would crash leaves the unit dark, with a reason."""
     verdict = boot(bank)
-    assert verdict.family == "" and reason in verdict.reason
+    assert verdict.family is Family.UNKNOWN and reason in verdict.reason
     assert runs_on(verdict, "LYWSD03MMC", "B1.4") == Board(False, "off")
 
 
@@ -127,7 +128,7 @@ def test_boot_verdicts() -> None:
 @given(st.binary(max_size=200))
 def test_boot_never_raises(noise: bytes) -> None:
     """Any bank gives a verdict."""
-    assert boot(noise).family == ""
+    assert boot(noise).family is Family.UNKNOWN
     boot(PVVX[:8] + b"KNLT" + noise)
 
 
@@ -215,21 +216,21 @@ def test_catalogue_is_complete_and_plain() -> None:
 @pytest.mark.parametrize(
     ("image", "unit", "verdicts"),
     [
-        (Identity("pvvx", "5.8", "MJWSD06MMC", 13), UnitFacts("MJWSD06MMC", family="stock"), ["refuse"]),
-        (Identity("pvvx", "5.9", "MJWSD06MMC", 13), UnitFacts("MJWSD06MMC", family="stock"), []),
-        (Identity("pvvx", "5.8", "MJWSD06MMC", 13), UnitFacts("MJWSD06MMC", family="pvvx"), []),
-        (Identity("pvvx", "5.9", "MJWSD06MMC", 13), UnitFacts("MJWSD06MMC", product_id=0x5BEA), ["refuse"]),
-        (Identity("zigbee", manufacturer=0xDB15), UnitFacts("LYWSD03MMC"), ["refuse"]),
+        (Identity(Family.PVVX, "5.8", "MJWSD06MMC", 13), UnitFacts("MJWSD06MMC", family=Family.STOCK), ["refuse"]),
+        (Identity(Family.PVVX, "5.9", "MJWSD06MMC", 13), UnitFacts("MJWSD06MMC", family=Family.STOCK), []),
+        (Identity(Family.PVVX, "5.8", "MJWSD06MMC", 13), UnitFacts("MJWSD06MMC", family=Family.PVVX), []),
+        (Identity(Family.PVVX, "5.9", "MJWSD06MMC", 13), UnitFacts("MJWSD06MMC", product_id=0x5BEA), ["refuse"]),
+        (Identity(Family.ZIGBEE, manufacturer=0xDB15), UnitFacts("LYWSD03MMC"), ["refuse"]),
         (
-            Identity("stock", "2.1.1_0159", "LYWSD03MMC", build="B1.6"),
-            UnitFacts("LYWSD03MMC", NEW_BOARD, family="stock", version="2.1.1_0159"),
+            Identity(Family.STOCK, "2.1.1_0159", "LYWSD03MMC", build="B1.6"),
+            UnitFacts("LYWSD03MMC", NEW_BOARD, family=Family.STOCK, version="2.1.1_0159"),
             ["refuse"],
         ),
-        (Identity("stock", "2.1.1_0159", "LYWSD03MMC", build="c"), UnitFacts("LYWSD03MMC", NEW_BOARD), ["blank"]),
-        (Identity("stock", "1.0.0_0130", "LYWSD03MMC"), UnitFacts("LYWSD03MMC", NEW_BOARD), ["blank"]),
-        (Identity("pvvx", "5.4", "LYWSD03MMC", 10), UnitFacts("LYWSD03MMC", NEW_BOARD), ["blank"]),
-        (Identity("pvvx", "5.8", "LYWSD03MMC", 10), UnitFacts("LYWSD03MMC", NEW_BOARD, family="stock"), []),
-        (Identity("pvvx", None, "LYWSD03MMC", 10), UnitFacts("LYWSD03MMC", NEW_BOARD), []),
+        (Identity(Family.STOCK, "2.1.1_0159", "LYWSD03MMC", build="c"), UnitFacts("LYWSD03MMC", NEW_BOARD), ["blank"]),
+        (Identity(Family.STOCK, "1.0.0_0130", "LYWSD03MMC"), UnitFacts("LYWSD03MMC", NEW_BOARD), ["blank"]),
+        (Identity(Family.PVVX, "5.4", "LYWSD03MMC", 10), UnitFacts("LYWSD03MMC", NEW_BOARD), ["blank"]),
+        (Identity(Family.PVVX, "5.8", "LYWSD03MMC", 10), UnitFacts("LYWSD03MMC", NEW_BOARD, family=Family.STOCK), []),
+        (Identity(Family.PVVX, None, "LYWSD03MMC", 10), UnitFacts("LYWSD03MMC", NEW_BOARD), []),
     ],
 )
 def test_known_bad(image: Identity, unit: UnitFacts, verdicts: list[str]) -> None:

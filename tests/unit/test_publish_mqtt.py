@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mitherm.errors import Busy, DiskProblem, FileMissing, UsageProblem
+from mitherm.model.family import Family
 from mitherm.primitives.secret import Secret
 from mitherm.publish.broker import Broker
 from mitherm.publish.homeassistant import HomeAssistantLayout
@@ -44,7 +45,7 @@ class TestHomeAssistant:
 
     def test_stock_values_live_longer(self) -> None:
         """Its measurements come every ten minutes; slow units get six intervals."""
-        stock = by_topic(HomeAssistantLayout().messages(report(family="stock")))
+        stock = by_topic(HomeAssistantLayout().messages(report(family=Family.STOCK)))
         assert stock["config"]["components"]["temperature"]["expire_after"] == 3600
         custom = by_topic(HomeAssistantLayout(silence_s=100).messages(report()))
         assert custom["config"]["components"]["temperature"]["expire_after"] == 120

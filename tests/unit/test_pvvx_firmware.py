@@ -8,6 +8,7 @@ from mitherm.beacon import BeaconKey, Reading, decode
 from mitherm.beacon.advert import local_name, service_data
 from mitherm.image.synth import package
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.primitives.secret import Secret
 from mitherm.protocol import uuids
 from mitherm.protocol.ota.client import Pace, send_image
@@ -38,7 +39,9 @@ def firmware(
         flash = NorFlash()
         flash.program(0x76000, ADDRESS.reversed + b"\x55\xaa")
     chip = Chip(flash, hardware=hardware, entropy=lambda n: bytes(range(n)))
-    one = PvvxFirmware(chip, BootImage("pvvx", version, "LYWSD03MMC", 0, 86340, 10), Options(input_open=open_input))
+    one = PvvxFirmware(
+        chip, BootImage(Family.PVVX, version, "LYWSD03MMC", 0, 86340, 10), Options(input_open=open_input)
+    )
     one.boot()
     return one
 

@@ -11,6 +11,7 @@ import pytest
 
 from mitherm.errors import DiskProblem, ImageCorrupt, ImageMissing, SchemaTooNew, SettingsError, UsageProblem
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.store.inventory import Inventory, KnownUnit
 from mitherm.store.library import Library
 from mitherm.store.paths import Paths
@@ -145,8 +146,10 @@ def inventory(tmp_path: Path) -> Inventory:
 
 def test_facts_merge(inventory: Inventory, tmp_path: Path) -> None:
     """What one look did not tell stays known from an earlier one."""
-    inventory.note(UNIT, now=NOW, model="LYWSD03MMC", family="stock", version="1.0.0_0130", did="blt.3.1x", bound=True)
-    inventory.note(UNIT, now=NOW + HOUR, family="stock", hardware="B1.4", bound=False)
+    inventory.note(
+        UNIT, now=NOW, model="LYWSD03MMC", family=Family.STOCK, version="1.0.0_0130", did="blt.3.1x", bound=True
+    )
+    inventory.note(UNIT, now=NOW + HOUR, family=Family.STOCK, hardware="B1.4", bound=False)
     assert Inventory(tmp_path / "data" / "inventory.json").get(UNIT) == KnownUnit(
         UNIT, None, "LYWSD03MMC", "B1.4", "stock", "1.0.0_0130", "blt.3.1x", False, NOW + HOUR
     )
@@ -154,16 +157,16 @@ def test_facts_merge(inventory: Inventory, tmp_path: Path) -> None:
 
 def test_a_version_belongs_to_its_family(inventory: Inventory) -> None:
     """After a change of firmware the old version is not the new one's."""
-    inventory.note(UNIT, now=NOW, family="stock", version="1.0.0_0130")
-    assert inventory.note(UNIT, now=NOW, family="pvvx").version is None
-    assert inventory.note(UNIT, now=NOW, family="pvvx", version="5.8").version == "5.8"
+    inventory.note(UNIT, now=NOW, family=Family.STOCK, version="1.0.0_0130")
+    assert inventory.note(UNIT, now=NOW, family=Family.PVVX).version is None
+    assert inventory.note(UNIT, now=NOW, family=Family.PVVX, version="5.8").version == "5.8"
 
 
 def test_names(inventory: Inventory) -> None:
     """Names are found whatever their case, all of them, and survive a look."""
     inventory.set_name(UNIT, "Küche")
     inventory.set_name(OTHER, "küche")
-    inventory.note(UNIT, now=NOW, family="pvvx")
+    inventory.note(UNIT, now=NOW, family=Family.PVVX)
     assert [unit.address for unit in inventory.by_name("KÜCHE")] == [UNIT, OTHER]
     inventory.set_name(OTHER, None)
     assert [unit.address for unit in inventory.by_name("Küche")] == [UNIT]

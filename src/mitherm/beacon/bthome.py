@@ -9,6 +9,7 @@ from typing import Any, Final
 from mitherm.beacon.bthome_objects import KINDS, PACKET_ID, Kind
 from mitherm.beacon.keys import BIND_KEY, BeaconKey
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat
 from mitherm.model.reading import Reading, Undecoded
 
 ENCRYPTED: Final = 0x01
@@ -33,41 +34,43 @@ _FAST: Final = [
 def decode_bthome2(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
     """Service data of 0xFCD2."""
     if not data:
-        return Undecoded("truncated", "bthome2")
+        return Undecoded("truncated", BeaconFormat.BTHOME2)
     first = data[0]
     if first >> 5 != VERSION:
-        return Undecoded("version", "bthome2")
+        return Undecoded("version", BeaconFormat.BTHOME2)
     mac, at, mismatch = None, 1, False
     if first & WITH_MAC:
         if len(data) < 7:
-            return Undecoded("truncated", "bthome2")
+            return Undecoded("truncated", BeaconFormat.BTHOME2)
         mac, at = data[6:0:-1], 7
         mismatch = address is not None and mac != address.octets
     if not first & ENCRYPTED:
-        reading = Reading("bthome2", {}, None, None, False, mac, mismatch, None, first)
+        reading = Reading(BeaconFormat.BTHOME2, {}, None, None, False, mac, mismatch, None, first)
         _objects(data, at, reading)
         return reading
     if len(data) < at + _TAIL + 1:
-        return Undecoded("truncated", "bthome2")
+        return Undecoded("truncated", BeaconFormat.BTHOME2)
     if key is None:
-        return Undecoded("no-key", "bthome2")
+        return Undecoded("no-key", BeaconFormat.BTHOME2)
     if key.length != BIND_KEY or key.ccm is None:
-        return Undecoded("key-length", "bthome2")
+        return Undecoded("key-length", BeaconFormat.BTHOME2)
     sender = mac if mac is not None or address is None else address.octets
     if sender is None:
-        return Undecoded("no-address", "bthome2")
+        return Undecoded("no-address", BeaconFormat.BTHOME2)
     counter = data[-8:-4]
     plain = key.ccm.decrypt(sender + _UUID_V2 + data[:1] + counter, data[at:-8] + data[-4:], None)
     if plain is None:
-        return Undecoded("auth-failed", "bthome2")
-    reading = Reading("bthome2", {}, None, int.from_bytes(counter, "little"), True, mac, mismatch, None, first)
+        return Undecoded("auth-failed", BeaconFormat.BTHOME2)
+    reading = Reading(
+        BeaconFormat.BTHOME2, {}, None, int.from_bytes(counter, "little"), True, mac, mismatch, None, first
+    )
     _objects(plain, 0, reading)
     return reading
 
 
 def decode_bthome1(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
     """Service data of 0x181C."""
-    reading = Reading("bthome1", {})
+    reading = Reading(BeaconFormat.BTHOME1, {})
     _v1_objects(data, reading)
     reading.mac_mismatch = None not in (reading.mac, address) and reading.address != address
     return reading
@@ -76,18 +79,18 @@ def decode_bthome1(data: bytes, address: Address | None, key: BeaconKey | None) 
 def decode_bthome1_encrypted(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
     """Service data of 0x181E."""
     if len(data) < _TAIL + 2:
-        return Undecoded("truncated", "bthome1")
+        return Undecoded("truncated", BeaconFormat.BTHOME1)
     if key is None:
-        return Undecoded("no-key", "bthome1")
+        return Undecoded("no-key", BeaconFormat.BTHOME1)
     if key.length != BIND_KEY or key.ccm is None:
-        return Undecoded("key-length", "bthome1")
+        return Undecoded("key-length", BeaconFormat.BTHOME1)
     if address is None:
-        return Undecoded("no-address", "bthome1")
+        return Undecoded("no-address", BeaconFormat.BTHOME1)
     counter = data[-8:-4]
     plain = key.ccm.decrypt(address.octets + _UUID_V1 + counter, data[:-8] + data[-4:], _AAD_V1)
     if plain is None:
-        return Undecoded("auth-failed", "bthome1")
-    reading = Reading("bthome1", {}, None, int.from_bytes(counter, "little"), True)
+        return Undecoded("auth-failed", BeaconFormat.BTHOME1)
+    reading = Reading(BeaconFormat.BTHOME1, {}, None, int.from_bytes(counter, "little"), True)
     _v1_objects(plain, reading)
     reading.mac_mismatch = reading.mac is not None and reading.mac != address.octets
     return reading

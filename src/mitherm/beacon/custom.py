@@ -7,6 +7,7 @@ from typing import Final
 
 from mitherm.beacon.keys import BIND_KEY, BeaconKey
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat
 from mitherm.model.reading import FLAGS, Reading, Undecoded
 
 _ATC1441: Final = struct.Struct(">6shBBHB").unpack
@@ -35,21 +36,23 @@ def decode_environment(data: bytes, address: Address | None, key: BeaconKey | No
 def decode_event_flags(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
     """Service data of 0x2A56."""
     if len(data) != 1:
-        return Undecoded("length", "pvvx-event")
-    return Reading("pvvx-event", {"flags": FLAGS[data[0]]})
+        return Undecoded("length", BeaconFormat.PVVX_EVENT)
+    return Reading(BeaconFormat.PVVX_EVENT, {"flags": FLAGS[data[0]]})
 
 
 def decode_event_count(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
     """Service data of 0x2AEB."""
     if len(data) != 3:
-        return Undecoded("length", "pvvx-event")
-    return Reading("pvvx-event", {"count": int.from_bytes(data, "big")})
+        return Undecoded("length", BeaconFormat.PVVX_EVENT)
+    return Reading(BeaconFormat.PVVX_EVENT, {"count": int.from_bytes(data, "big")})
 
 
 def _atc1441(data: bytes, address: Address | None) -> Reading:
     mac, temperature, humidity, battery, millivolts, counter = _ATC1441(data)
     values = {"temperature": temperature / 10, "humidity": humidity, "battery": battery, "voltage": millivolts / 1000}
-    return Reading("atc1441", values, counter, None, False, mac, address is not None and mac != address.octets)
+    return Reading(
+        BeaconFormat.ATC1441, values, counter, None, False, mac, address is not None and mac != address.octets
+    )
 
 
 def _pvvx(data: bytes, address: Address | None) -> Reading:
@@ -62,19 +65,19 @@ def _pvvx(data: bytes, address: Address | None) -> Reading:
         "battery": battery,
         "flags": FLAGS[flags],
     }
-    return Reading("pvvx", values, counter, None, False, mac, address is not None and mac != address.octets)
+    return Reading(BeaconFormat.PVVX, values, counter, None, False, mac, address is not None and mac != address.octets)
 
 
 def _pvvx_encrypted(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
     if key is None:
-        return Undecoded("no-key", "pvvx-enc")
+        return Undecoded("no-key", BeaconFormat.PVVX_ENC)
     if key.length != BIND_KEY or key.ccm is None:
-        return Undecoded("key-length", "pvvx-enc")
+        return Undecoded("key-length", BeaconFormat.PVVX_ENC)
     if address is None:
-        return Undecoded("no-address", "pvvx-enc")
+        return Undecoded("no-address", BeaconFormat.PVVX_ENC)
     plain = key.ccm.decrypt(address.octets[::-1] + _PVVX_HEAD + data[:1], data[1:], _AAD)
     if plain is None:
-        return Undecoded("auth-failed", "pvvx-enc")
+        return Undecoded("auth-failed", BeaconFormat.PVVX_ENC)
     temperature, humidity, battery, flags = _PVVX_SECRET(plain)
     values = {
         "temperature": temperature / 100,
@@ -82,23 +85,23 @@ def _pvvx_encrypted(data: bytes, address: Address | None, key: BeaconKey | None)
         "battery": battery,
         "flags": FLAGS[flags],
     }
-    return Reading("pvvx-enc", values, data[0], None, True)
+    return Reading(BeaconFormat.PVVX_ENC, values, data[0], None, True)
 
 
 def _atc1441_encrypted(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
     if key is None:
-        return Undecoded("no-key", "atc1441-enc")
+        return Undecoded("no-key", BeaconFormat.ATC1441_ENC)
     if key.length != BIND_KEY or key.ccm is None:
-        return Undecoded("key-length", "atc1441-enc")
+        return Undecoded("key-length", BeaconFormat.ATC1441_ENC)
     if address is None:
-        return Undecoded("no-address", "atc1441-enc")
+        return Undecoded("no-address", BeaconFormat.ATC1441_ENC)
     plain = key.ccm.decrypt(address.octets[::-1] + _ATC1441_HEAD + data[:1], data[1:], _AAD)
     if plain is None:
-        return Undecoded("auth-failed", "atc1441-enc")
+        return Undecoded("auth-failed", BeaconFormat.ATC1441_ENC)
     values = {
         "temperature": plain[0] / 2 - 40,
         "humidity": plain[1] / 2,
         "battery": plain[2] & 0x7F,
         "trigger_on": plain[2] > 0x7F,
     }
-    return Reading("atc1441-enc", values, data[0], None, True)
+    return Reading(BeaconFormat.ATC1441_ENC, values, data[0], None, True)

@@ -12,6 +12,7 @@ from mitherm.beacon.keys import BeaconKey
 from mitherm.beacon.mibeacon import decode_mibeacon
 from mitherm.beacon.qingping import decode_qingping
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat
 from mitherm.model.reading import Reading, Undecoded
 
 Decoder = Callable[[bytes, Address | None, BeaconKey | None], Reading | Undecoded]
@@ -42,10 +43,10 @@ def decode(
 
 def decode_event(structures: Iterable[tuple[int, bytes]]) -> Reading | Undecoded:
     """The pvvx event pair of one advertisement, 0x2A56 and 0x2AEB, as one reading (beacons.md 4.4)."""
-    reading = Reading("pvvx-event", {})
+    reading = Reading(BeaconFormat.PVVX_EVENT, {})
     for uuid, data in structures:
         part = decode(uuid, data) if uuid in (advert.EVENT_FLAGS, advert.EVENT_COUNT) else Undecoded("uuid")
         if isinstance(part, Undecoded):
             return part
         reading.values |= part.values
-    return reading if reading.values else Undecoded("truncated", "pvvx-event")
+    return reading if reading.values else Undecoded("truncated", BeaconFormat.PVVX_EVENT)

@@ -9,6 +9,7 @@ from typing import Final
 from mitherm.beacon.keys import BIND_KEY, LEGACY_KEY, BeaconKey
 from mitherm.beacon.mibeacon_objects import NUMBERS, OTHERS
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat
 from mitherm.model.reading import BeaconError, MiHeader, Reading, Undecoded
 
 ENCRYPTED: Final = 1 << 3
@@ -33,12 +34,12 @@ _head = lru_cache(256)(MiHeader)
 def decode_mibeacon(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
     """Service data of 0xFE95."""
     if len(data) < 5:
-        return Undecoded("truncated", "mibeacon")
+        return Undecoded("truncated", BeaconFormat.MIBEACON)
     control, product_id, counter = _HEAD(data)
     if control & MESH:
-        return Undecoded("mesh", "mibeacon")
+        return Undecoded("mesh", BeaconFormat.MIBEACON)
     if control < _FIRST_VERSION:
-        return Undecoded("version", "mibeacon")
+        return Undecoded("version", BeaconFormat.MIBEACON)
     mac, at, mismatch, capability, io_capability = None, 5, False, None, None
     if control & WITH_MAC:
         mac, at = data[10:4:-1], 11
@@ -47,14 +48,14 @@ def decode_mibeacon(data: bytes, address: Address | None, key: BeaconKey | None)
         capability, io_capability, at = _capability(data, at)
     head = _head(control, product_id, capability, io_capability)
     if at > len(data):
-        return Undecoded("truncated", "mibeacon", head)
-    reading = Reading("mibeacon", {}, counter, None, False, mac, mismatch, head)
+        return Undecoded("truncated", BeaconFormat.MIBEACON, head)
+    reading = Reading(BeaconFormat.MIBEACON, {}, counter, None, False, mac, mismatch, head)
     if not control & WITH_OBJECT:
         reading.undecoded = _unless_padding(data[at:])
         return reading
     sender = mac if mac is not None or address is None else address.octets
     error = _decrypted(data, at, sender, key, reading) if control & ENCRYPTED else _plain(data, at, reading)
-    return reading if error is None else Undecoded(error, "mibeacon", head)
+    return reading if error is None else Undecoded(error, BeaconFormat.MIBEACON, head)
 
 
 def _capability(data: bytes, at: int) -> tuple[int | None, int | None, int]:

@@ -7,6 +7,7 @@ from typing import Final
 
 from mitherm.beacon.keys import BeaconKey
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat
 from mitherm.model.reading import Reading, Undecoded
 
 _CLIMATE: Final = struct.Struct("<hH").unpack_from
@@ -15,9 +16,9 @@ _CLIMATE: Final = struct.Struct("<hH").unpack_from
 def decode_qingping(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
     """Service data of 0xFDCD."""
     if len(data) < 8:
-        return Undecoded("truncated", "qingping")
+        return Undecoded("truncated", BeaconFormat.QINGPING)
     mac = data[7:1:-1]
-    reading = Reading("qingping", {"device_type": data[1]}, mac=mac)
+    reading = Reading(BeaconFormat.QINGPING, {"device_type": data[1]}, mac=mac)
     reading.mac_mismatch = address is not None and mac != address.octets
     at, end = 8, len(data)
     while at + 2 <= end and at + 2 + data[at + 1] <= end:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from mitherm.beacon import advert
 from mitherm.beacon.keyring import KeyRing, RingKey, Sender
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat
 from mitherm.model.reading import BeaconError, Flags, MiHeader, Reading, Undecoded
 
 Status = Literal["new", "duplicate", "replay", "downgrade", "boot-zero", "error"]
@@ -43,7 +44,7 @@ class UnitState:
     """Last reading used."""
     encrypted_s: float | None = None
     """Last encrypted frame, readable or not: for stock firmware the proof of being bound."""
-    format: str | None = None
+    format: BeaconFormat | None = None
     mi: MiHeader | None = None
     """Head of the last MiBeacon frame, also of unreadable ones: product id, bound or not."""
     key: RingKey | None = None
@@ -201,6 +202,6 @@ def _merge(unit: UnitState, reading: Reading, now: float) -> None:
 
 def _unmeasured(reading: Reading) -> bool:
     """The event frame that pvvx sends at power-up, before it measured (beacons.md 2)."""
-    if reading.format not in ("pvvx", "pvvx-enc") or reading.packet_id != 1:
+    if reading.format not in (BeaconFormat.PVVX, BeaconFormat.PVVX_ENC) or reading.packet_id != 1:
         return False
     return not reading.temperature_c and not reading.humidity_pct

@@ -16,6 +16,7 @@ from typing import Any
 from mitherm.cli.bench import open_bench, present, stores
 from mitherm.cli.context import App
 from mitherm.device.observation import Observation
+from mitherm.model.family import Family
 from mitherm.ops.bench import Bench, Stores
 from mitherm.ops.updating.execute import UpdateResult
 from mitherm.ops.updating.flash import report
@@ -109,7 +110,9 @@ def _of_the_twin(event: Event) -> Event:
 def facts_of(seen: Observation, settings: tuple[bytes, ...]) -> TwinFacts:
     """What the twin is made of. Keys come from the unit's own records, else from the vault."""
     records = seen.records
-    current = stores().vault.current(seen.address) if seen.family == "stock" and seen.registered is not False else None
+    current = (
+        stores().vault.current(seen.address) if seen.family is Family.STOCK and seen.registered is not False else None
+    )
     keys = records.keys if records is not None else None
     if current is not None and current.keys.token is not None and current.keys.bind_key is not None:
         keys = type(current.keys.token)(current.keys.record)

@@ -7,6 +7,7 @@ from typing import Final
 from mitherm.device.observation import Observation
 from mitherm.image.inspection import Inspection
 from mitherm.image.known_bad import version_key
+from mitherm.model.family import Family
 from mitherm.model.models import Stock
 from mitherm.protocol.ota.extended import LIMIT_KIB, area_kib
 from mitherm.protocol.ota.packets import BANK_SIZE
@@ -21,7 +22,7 @@ _SMALL_BANK: Final = 0x1C000
 
 def stock_of(seen: Observation) -> Stock | None:
     """What is known about the stock firmware that runs; None for custom firmware and unknown models."""
-    if seen.family != "stock" or not seen.identity.boards:
+    if seen.family is not Family.STOCK or not seen.identity.boards:
         return None
     return seen.identity.boards[0].stock_of(seen.version)
 
@@ -30,14 +31,14 @@ def plain_limit(seen: Observation) -> int:
     """Bytes that the plain update may carry, padding and tail included."""
     if (stock := stock_of(seen)) is not None:
         return stock.bank_size
-    if seen.family == "pvvx" and seen.hardware_id in _SMALL_BANK_HARDWARE:
+    if seen.family is Family.PVVX and seen.hardware_id in _SMALL_BANK_HARDWARE:
         return _SMALL_BANK
     return BANK_SIZE
 
 
 def offers_extended(seen: Observation) -> bool:
     """Whether the running firmware can clear an area above the banks."""
-    if seen.family != "pvvx":
+    if seen.family is not Family.PVVX:
         return False
     return seen.hardware_id in _EXTENDED_EARLY or version_key(seen.version or "0") >= _EXTENDED_SINCE
 

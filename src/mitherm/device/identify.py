@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 from mitherm.model import models
+from mitherm.model.family import Family
 from mitherm.model.models import Model
 from mitherm.protocol import uuids
 
-Family: TypeAlias = Literal["stock", "pvvx", "atc1441", "zbdevice", "phy62x2", "other", "unknown"]
 Confidence: TypeAlias = Literal["high", "medium", "low"]
 
 CUS1_SERVICE: Final = "8edffff0-3d1b-9c37-4623-ad7265f14076"
 
-_CLI_FAMILIES: Final[Mapping[str, str]] = {"zbdevice": "zigbee", "phy62x2": "unknown", "other": "unknown"}
 _STOCK_VERSION: Final = re.compile(r"\d\.\d\.\d_\d{4}")
 _SHORT_VERSION: Final = re.compile(r"\d{4}")
 _PVVX_VERSION: Final = re.compile(r"V(\d+\.\d+)")
@@ -79,16 +78,6 @@ class Identity:
     evidence: tuple[str, ...] = ()
 
 
-def known_family(name: str) -> Family:
-    """A family by its name; everything else is unknown."""
-    return next((family for family in get_args(Family) if family == name), "unknown")
-
-
-def cli_family(family: Family) -> str:
-    """The word that the command line prints (virtual-unit.md 9)."""
-    return _CLI_FAMILIES.get(family, family)
-
-
 def identify(seen: Evidence) -> Identity:
     """Judge. Never raises; what does not fit any rule is `other` or `unknown`."""
     return _with_hardware(_judge(seen), seen)
@@ -102,12 +91,12 @@ def _judge(seen: Evidence) -> Identity:
         return _custom(seen, services)
     if uuids.ZIGBEE_FACE in services:
         if uuids.OTA_SERVICE in services:
-            return _named("zbdevice", "service FCD2 together with the Telink OTA service: pvvx' Zigbee firmware")
-        return _named("phy62x2", "service FCD2 without Telink OTA: a PHY62x2 device, no Telink image fits")
+            return _named(Family.ZBDEVICE, "service FCD2 together with the Telink OTA service: pvvx' Zigbee firmware")
+        return _named(Family.PHY62X2, "service FCD2 without Telink OTA: a PHY62x2 device, no Telink image fits")
     if uuids.QINGPING_SERVICE in services:
         return _qingping(seen)
     if uuids.MI_SERVICE in services:
-        identity = _named("other", "Xiaomi's service FE95 without the thermometers' service ebe0ccb0")
+        identity = _named(Family.OTHER, "Xiaomi's service FE95 without the thermometers' service ebe0ccb0")
         return replace(identity, vendor="xiaomi", confidence="medium")
     return _by_name(seen)
 
@@ -122,7 +111,7 @@ def _by_name(seen: Evidence) -> Identity:
     name = seen.advertised_name
     if models.custom_name(name) or models.named(name) is not None:
         reasons += (f"the advertised name {name} is only a hint",)
-    return Identity("unknown", confidence="low", evidence=reasons)
+    return Identity(Family.UNKNOWN, confidence="low", evidence=reasons)
 
 
 # --- stock ------------------------------------------------------------------------------------------------------------
@@ -143,7 +132,7 @@ def _stock(seen: Evidence, services: set[str]) -> Identity:
         generation = 2 if uuids.BATTERY not in services else 1
         confidence = "medium"
     return Identity(
-        "stock",
+        Family.STOCK,
         version,
         model,
         boards=boards,
@@ -182,7 +171,7 @@ def _qingping(seen: Evidence) -> Identity:
     model = models.named(seen.advertised_name) or seen.text(uuids.MODEL_NUMBER)
     boards = models.candidates(model, version=version)
     reasons = ("the Qingping service is present", *_board_reasons(boards))
-    return Identity("other", version, model, boards=boards, vendor="qingping", evidence=reasons)
+    return Identity(Family.OTHER, version, model, boards=boards, vendor="qingping", evidence=reasons)
 
 
 def _line_reason(services: set[str]) -> str:
@@ -204,7 +193,7 @@ def _custom(seen: Evidence, services: set[str]) -> Identity:
     sure = seen.command_properties is not None
     reason = "1F1F cannot be read" if sure else "the properties of 1F1F are not known"
     return Identity(
-        "atc1441",
+        Family.ATC1441,
         model=models.LYWSD03MMC,
         boards=models.boards(models.LYWSD03MMC),
         confidence="high" if sure else "medium",
@@ -230,7 +219,7 @@ def _pvvx(seen: Evidence, reasons: tuple[str, ...]) -> Identity:
         model, reasons = found.name, (*reasons, f"hardware id {hardware_id}: {found.label}")
     boards = models.candidates(model, hardware_id=hardware_id)
     return Identity(
-        "pvvx",
+        Family.PVVX,
         version,
         model,
         boards=boards,

@@ -10,6 +10,7 @@ from mitherm.device.identify import Evidence, identify
 from mitherm.device.observation import Observation
 from mitherm.errors import AttRefused, CharacteristicMissing, DecodeError, LinkLost, LinkTimeout, ProtocolError
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.sighting import Sighting
 from mitherm.protocol import uuids
 from mitherm.protocol.effects import Entropy, Procedure
@@ -51,9 +52,9 @@ async def inspect_link(link: Link, address: Address, sighting: Sighting, *, weig
         product_id=_product(sighting),
     )
     match identity.family:
-        case "stock":
+        case Family.STOCK:
             return await _stock(link, base)
-        case "pvvx":
+        case Family.PVVX:
             return await _pvvx(link, base, weigh)
         case _:
             return base
@@ -66,7 +67,7 @@ async def glance(link: Link, address: Address, sighting: Sighting) -> Observatio
     evidence = await _evidence(link, sighting)
     identity = identify(evidence)
     proofs: tuple[tuple[str, Address], ...] = ()
-    if identity.family == "pvvx":
+    if identity.family is Family.PVVX:
         from mitherm.protocol.pvvx.client import read_mac
 
         record = await _try(link, read_mac())

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from mitherm.device.identify import Identity
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.gatt import GattTable
 from mitherm.model.keys import is_invented
 from mitherm.model.models import PRODUCTS
@@ -55,8 +56,8 @@ class Observation:
     """Addresses that the unit itself told, and how."""
 
     @property
-    def family(self) -> str:
-        """stock, pvvx, atc1441, zbdevice, phy62x2, other or unknown."""
+    def family(self) -> Family:
+        """Kind of the firmware that runs."""
         return self.identity.family
 
     @property
@@ -77,21 +78,16 @@ class Observation:
     @property
     def product_model(self) -> str | None:
         """Model that stock firmware advertises; None where nothing known was heard."""
-        if self.family != "stock" or self.product_id is None:
+        if self.family is not Family.STOCK or self.product_id is None:
             return None
         return PRODUCTS.get(self.product_id)
 
     @property
     def build_hint(self) -> Literal["B1.6"] | None:
         """Stock 2.1.1_0159: its build B1.6 answers 22 characters to 2A25, all others 20 (mi-auth.md 1.3, by emulation)."""
-        if self.family != "stock" or self.version != "2.1.1_0159":
+        if self.family is not Family.STOCK or self.version != "2.1.1_0159":
             return None
         return "B1.6" if self.serial is not None and len(self.serial) > SERIAL_LENGTH else None
-
-    @property
-    def is_custom(self) -> bool:
-        """Whether pvvx or atc1441 runs."""
-        return self.family in ("pvvx", "atc1441")
 
     @property
     def invented_did(self) -> bool:

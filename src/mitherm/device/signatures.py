@@ -7,6 +7,7 @@ from typing import Final
 
 from mitherm.device.observation import Observation
 from mitherm.image.inspection import Inspection
+from mitherm.model.family import Family
 from mitherm.model.models import LYWSD03MMC, PRODUCTS
 
 SIGNED_STOCK: Final = "2.1.1_0159"
@@ -19,7 +20,7 @@ FOUR_STEPS: Final = (
 
 def needs_account(seen: Observation) -> bool:
     """Whether the running stock takes its keys from the vendor's account only (generation 2)."""
-    return seen.family == "stock" and (seen.mi_generation == 2 or needs_signature_version(seen.version or ""))
+    return seen.family is Family.STOCK and (seen.mi_generation == 2 or needs_signature_version(seen.version or ""))
 
 
 def needs_signature(seen: Observation) -> bool:

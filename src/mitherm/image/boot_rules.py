@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from mitherm.errors import BadFile
 from mitherm.image.known_bad import UnitFacts, known_bad
-from mitherm.image.recognise import Family, Identity
+from mitherm.image.recognise import Identity
 from mitherm.image.recognise import recognise as identify
 from mitherm.image.telink import EXTENDED, STARTUP, TelinkImage
 from mitherm.model import models
+from mitherm.model.family import Family
 from mitherm.model.models import LYWSD03MMC, Display
 
 _SMALLEST: Final = 0x200
@@ -21,9 +22,9 @@ _CRASHING_PVVX: Final = frozenset({0x01, 0x02, 0x07, 0x08, 0x09, 0x0C})
 
 @dataclass(frozen=True, slots=True)
 class BootVerdict:
-    """What runs after a reset; `family` is empty and `reason` tells why when nothing does."""
+    """What runs after a reset; `family` is unknown and `reason` tells why when nothing does."""
 
-    family: Family | Literal[""]
+    family: Family
     version: str = ""
     """1.0.0_0130, 5.8; empty for atc1441."""
     model: str = ""
@@ -48,25 +49,25 @@ def recognise(bank: bytes) -> BootVerdict:
     try:
         image = TelinkImage.parse(bank)
     except BadFile as problem:
-        return BootVerdict("", reason=problem.message)
+        return BootVerdict(Family.UNKNOWN, reason=problem.message)
     length = image.header.size
     if not _SMALLEST <= length <= EXTENDED:
-        return BootVerdict("", length=length, reason=f"an image of {length} bytes does not start")
+        return BootVerdict(Family.UNKNOWN, length=length, reason=f"an image of {length} bytes does not start")
     if image.header.startup != STARTUP:
-        return BootVerdict("", length=length, reason="the start-up code is not that of a thermometer")
+        return BootVerdict(Family.UNKNOWN, length=length, reason="the start-up code is not that of a thermometer")
     return _verdict(identify(image.data), length)
 
 
 def _verdict(identity: Identity, length: int) -> BootVerdict:
-    if identity.family not in ("stock", "pvvx", "atc1441"):
-        return BootVerdict("", length=length, reason=f"{identity.family} firmware is not on the air")
-    version = identity.version or (_PVVX_UNDESCRIBED if identity.family == "pvvx" else "")
+    if not identity.family.updatable:
+        return BootVerdict(Family.UNKNOWN, length=length, reason=f"{identity.family} firmware is not on the air")
+    version = identity.version or (_PVVX_UNDESCRIBED if identity.family is Family.PVVX else "")
     return BootVerdict(identity.family, version, identity.model or "", identity.device_id, identity.build, length)
 
 
 def runs_on(verdict: BootVerdict, model: str, hardware: str) -> Board:
     """Whether the firmware runs on a board of `model`, and what its display does."""
-    if not verdict.family or not _starts(verdict, model):
+    if not verdict.family.updatable or not _starts(verdict, model):
         return Board(False, "off")
     identity = Identity(verdict.family, verdict.version, verdict.model, verdict.device_id, verdict.build)
     blank = any(row.verdict == "blank" for row in known_bad(identity, UnitFacts(model, hardware)))
@@ -83,6 +84,6 @@ def _other_display(verdict: BootVerdict, model: str) -> bool:
 
 def _starts(verdict: BootVerdict, model: str) -> bool:
     """LCD builds of pvvx run on an LYWSD03MMC whatever they are for; everything else only on its own model."""
-    if verdict.family == "pvvx" and model == LYWSD03MMC and verdict.device_id is not None:
+    if verdict.family is Family.PVVX and model == LYWSD03MMC and verdict.device_id is not None:
         return verdict.device_id not in _CRASHING_PVVX
     return models.same_model(verdict.model, model)

@@ -12,11 +12,12 @@ from mitherm.image.recognise import Identity
 from mitherm.image.signature import Signature
 from mitherm.image.tail import EXPLOIT, Reason, Tail
 from mitherm.image.telink import BLOCK, FLAG, STARTUP, Header, pad
+from mitherm.model.family import Family
 from mitherm.model.models import PRODUCTS
 
 Kind = Literal["telink", "zigbee-container", "full-dump", "sign-file", "not-an-image"]
 
-_NOBODY: Final = Identity("unknown")
+_NOBODY: Final = Identity(Family.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Inspection:
         return self.signature is Signature.GENUINE
 
     @property
-    def family(self) -> str | None:
+    def family(self) -> Family | None:
         """stock, pvvx, atc1441, zigbee, unknown; None without an image."""
         return self.identity.family if self.header else None
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from mitherm.image.catalogue_data import load
 from mitherm.image.recognise import Identity
+from mitherm.model.family import Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class UnitFacts:
     model: str | None = None
     hardware: str | None = None
     product_id: int | None = None
-    family: str | None = None
+    family: Family | None = None
     version: str | None = None
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 from mitherm.image import catalogue
 from mitherm.image.telink import Header, marked
 from mitherm.model import models
+from mitherm.model.family import Family
 from mitherm.model.models import LYWSD03MMC, PVVX_DEVICES, pvvx_device
-
-Family = Literal["stock", "pvvx", "atc1441", "zigbee", "unknown"]
 
 SYNTHETIC_MARK: Final = b"MITHERM-SYNTHETIC"
 SYNTHETIC_MARK_AT: Final = 0x40
@@ -90,8 +89,8 @@ class Kind:
         if match is None or (match[3] and match[2] != SIGNED_VERSION):
             return None
         if match[1]:
-            return cls("stock", match[2], _build(match[2], LENGTH_0159C if not match[3] else 0))
-        return cls("pvvx", match[5]) if match[4] else cls("atc1441")
+            return cls(Family.STOCK, match[2], _build(match[2], LENGTH_0159C if not match[3] else 0))
+        return cls(Family.PVVX, match[5]) if match[4] else cls(Family.ATC1441)
 
 
 def recognise(image: bytes) -> Identity:
@@ -115,8 +114,8 @@ def _synthetic(image: bytes, header: Header) -> Identity | None:
     kind = Kind.parse(_text(image, KIND_AT, KIND_AT + KIND_LENGTH)) if is_synthetic(image) else None
     if kind is None:
         return None
-    model = LYWSD03MMC if kind.family == "atc1441" else _text(image, TEXTS_AT, TEXTS_END)
-    device_id = header.image_type & 0xFF if kind.family == "pvvx" else None
+    model = LYWSD03MMC if kind.family is Family.ATC1441 else _text(image, TEXTS_AT, TEXTS_END)
+    device_id = header.image_type & 0xFF if kind.family is Family.PVVX else None
     return Identity(kind.family, kind.version, _product(model), device_id, kind.build, synthetic=True)
 
 
@@ -134,16 +133,9 @@ def _catalogued(image: bytes, header: Header) -> Identity | None:
     if entry is None or entry.role not in ("stock", "custom", "exploit"):
         return None
     seen = _by_marks(image, header)
-    family: Family = _FAMILIES.get(entry.family or "", "unknown")
-    return replace(seen, family=family, version=seen.version or entry.version, model=seen.model or entry.model)
-
-
-_FAMILIES: Final[dict[str, Family]] = {
-    "stock": "stock",
-    "pvvx": "pvvx",
-    "atc1441": "atc1441",
-    "zigbee": "zigbee",
-}
+    return replace(
+        seen, family=Family.of(entry.family), version=seen.version or entry.version, model=seen.model or entry.model
+    )
 
 
 def _by_marks(image: bytes, header: Header) -> Identity:
@@ -151,13 +143,13 @@ def _by_marks(image: bytes, header: Header) -> Identity:
     words = (header.file_version, header.manufacturer, header.image_type)
     if words[:2] == (PVVX_FILE_VERSION, PVVX_MANUFACTURER) and header.image_type >> 8 == PVVX_TYPE:
         device = header.image_type & 0xFF
-        return Identity("pvvx", _pvvx_version(image), PVVX_DEVICES.get(device), device)
+        return Identity(Family.PVVX, _pvvx_version(image), PVVX_DEVICES.get(device), device)
     if words == (0, 0, 0) and PVVX_TEXT in image:
         model = _model_text(image)
-        return Identity("pvvx", _pvvx_version(image), model, pvvx_device(model) if model else None)
+        return Identity(Family.PVVX, _pvvx_version(image), model, pvvx_device(model) if model else None)
     if header.manufacturer:
-        return Identity("zigbee")
-    return _stock(image) or _atc1441(image) or Identity("unknown")
+        return Identity(Family.ZIGBEE)
+    return _stock(image) or _atc1441(image) or Identity(Family.UNKNOWN)
 
 
 def _pvvx_version(image: bytes) -> str | None:
@@ -174,10 +166,10 @@ def _stock(image: bytes) -> Identity | None:
         model = _model_text(image)
     if model is not None and versions:
         version = versions[-1].decode()
-        return Identity("stock", version, model, build=_build(version, len(image)))
+        return Identity(Family.STOCK, version, model, build=_build(version, len(image)))
     short = _SHORT_VERSION.findall(image)
     model = next((name for name in ("MJWSD05MMC", "MJWSD06MMC") if name.encode() in image), None)
-    return Identity("stock", short[-1].decode(), model) if short and model else None
+    return Identity(Family.STOCK, short[-1].decode(), model) if short and model else None
 
 
 def _model_text(image: bytes) -> str | None:
@@ -192,4 +184,4 @@ def _build(version: str, length: int) -> str:
 
 def _atc1441(image: bytes) -> Identity | None:
     foreign = LYWSD03MMC.encode() in image or STOCK_TEXT in image
-    return Identity("atc1441", model=LYWSD03MMC) if ATC_TEXT in image and not foreign else None
+    return Identity(Family.ATC1441, model=LYWSD03MMC) if ATC_TEXT in image and not foreign else None

@@ -28,6 +28,7 @@ from mitherm.image.recognise import (
 )
 from mitherm.image.sign_file import SignFile
 from mitherm.image.telink import FLAG, MARK, STARTUP, Header, pad, trailer
+from mitherm.model.family import Family
 from mitherm.model.models import LYWSD03MMC, product, pvvx_device
 from mitherm.primitives import crypto
 
@@ -42,8 +43,8 @@ _MODEL_TEXT_0159: Final = b"miaomiaoce.sensor_ht.t2"
 VALID: Final = (datetime(2020, 1, 1), datetime(2050, 1, 1))  # noqa: DTZ001 - X.509 wants UTC, naive
 _NAMES: Final = ("mitherm synthetic root", "mitherm synthetic vendor", "mitherm synthetic developer")
 _MODEL: Final = re.compile(r"[\x21-\x7e]{1,32}")
-_LENGTHS: Final = {"atc1441": 64324, "pvvx": 86340}
-_INTERRUPT: Final = {"stock": b"\xae\x80", "atc1441": b"\x96\x80", "pvvx": b"\x86\x80"}
+_LENGTHS: Final = {Family.ATC1441: 64324, Family.PVVX: 86340}
+_INTERRUPT: Final = {Family.STOCK: b"\xae\x80", Family.ATC1441: b"\x96\x80", Family.PVVX: b"\x86\x80"}
 
 
 @cache
@@ -90,7 +91,7 @@ def _stream(seed: str, length: int) -> bytes:
 
 
 def _length(kind: str, parsed: Kind) -> int:
-    if parsed.family != "stock":
+    if parsed.family is not Family.STOCK:
         return _LENGTHS[parsed.family]
     if kind == "stock-1.0.0_0109":
         return 85668
@@ -101,7 +102,7 @@ def _length(kind: str, parsed: Kind) -> int:
 
 def _head(kind: str, parsed: Kind, model: str, length: int) -> bytes:
     """The first 256 bytes."""
-    file_version, manufacturer, image_type = _pvvx_words(model) if parsed.family == "pvvx" else (0, 0, 0)
+    file_version, manufacturer, image_type = _pvvx_words(model) if parsed.family is Family.PVVX else (0, 0, 0)
     header = Header(
         reset_branch=b"\x26\x80",
         file_version=file_version,
@@ -131,9 +132,9 @@ def _pvvx_words(model: str) -> tuple[int, int, int]:
 
 def _texts(parsed: Kind, model: bytes) -> tuple[bytes, ...]:
     version = (parsed.version or "").encode()
-    if parsed.family == "stock":
+    if parsed.family is Family.STOCK:
         return (model, version, version[-4:], STOCK_TEXT)
-    if parsed.family == "pvvx":
+    if parsed.family is Family.PVVX:
         return (model, STOCK_TEXT, PVVX_TEXT, b"V" + version)
     return (ATC_TEXT, ATC_TEXT[:3])
 

@@ -8,6 +8,7 @@ from typing import Final
 from mitherm.image.inspection import Inspection
 from mitherm.image.signature import Signature
 from mitherm.image.telink import BANK, EXTENDED
+from mitherm.model.family import Family
 
 _REFUSALS: Final = {
     "tag": "its tag is damaged",
@@ -52,9 +53,9 @@ def _about_marks(found: Inspection) -> Iterator[str]:
         yield "Bytes 6 and 7 are not 5D 02: the image does not announce its checksum, some devices do not check it then."
     if not found.startup_ok:
         yield "The start-up code is not that of a thermometer image: it may be for another kind of device."
-    if found.family == "unknown":
+    if found.family is Family.UNKNOWN:
         yield "The firmware could not be recognised."
-    if found.family == "zigbee":
+    if found.family is Family.ZIGBEE:
         yield "This is Zigbee firmware: the unit leaves Bluetooth, and needs a Zigbee coordinator to come back."
     if found.entry is not None and found.entry.no_ota:
         yield "A unit that runs this has no Telink update over Bluetooth: only a wire changes it again."
@@ -73,7 +74,7 @@ def _about_tail(found: Inspection) -> Iterator[str]:
 
 
 def _about_stock(found: Inspection) -> Iterator[str]:
-    if found.family != "stock":
+    if found.family is not Family.STOCK:
         return
     if found.version == "1.0.0_0109":
         yield "Only B1.4 boards show anything with 1.0.0_0109."

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat
 
-BeaconFormat: TypeAlias = Literal[
-    "atc1441", "pvvx", "atc1441-enc", "pvvx-enc", "pvvx-event", "mibeacon", "bthome1", "bthome2", "qingping"
-]
 BeaconError: TypeAlias = Literal[
     "uuid", "length", "truncated", "version", "mesh", "no-key", "key-length", "auth-failed", "no-address"
 ]
@@ -157,7 +155,7 @@ class Reading:
         found: dict[str, Any] = {"format": self.format}
         if self.mi is not None:
             found |= self.mi.fields()
-        elif self.format in ("bthome1", "bthome2"):
+        elif self.format.bthome:
             found["encrypted"] = self.authenticated
         if self.bthome is not None:
             found["trigger_based"] = bool(self.bthome & 0x04)

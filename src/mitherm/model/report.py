@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat, Family
 
 Event: TypeAlias = Literal["seen", "reading", "key", "fault", "silent"]
 """seen: first heard, or heard again; key: its beacons became (un)readable; fault: its sensor; silent: no advert for long."""
@@ -73,11 +74,11 @@ class Report:
     name: str | None = None
     model: str | None = None
     hardware: str | None = None
-    family: str = "unknown"
+    family: Family = Family.UNKNOWN
     version: str | None = None
     bound: bool | None = None
     rssi_dbm: int | None = None
-    format: str | None = None
+    format: BeaconFormat | None = None
     key: KeyState = "unneeded"
     fault: bool = False
     available: bool = True

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mitherm.device.identify import cli_family
 from mitherm.device.observation import Observation
 from mitherm.device.signatures import needs_account
+from mitherm.model.family import Family
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import look
 from mitherm.ops.target import resolve
@@ -24,7 +24,7 @@ def describe_unit(bench: Bench, seen: Observation) -> dict[str, object]:
         "name": seen.name,
         "rssi_dbm": seen.rssi_dbm,
         "model": identity.model,
-        "firmware": {"family": cli_family(seen.identity.family), "version": seen.version},
+        "firmware": {"family": seen.family.shown, "version": seen.version},
         "beacon_format": None,
         "bound": seen.registered,
         "reading": None,
@@ -42,7 +42,7 @@ def brief(seen: Observation) -> dict[str, object]:
     """`before` and `after` of `flash` and `bring`."""
     return {
         "address": str(seen.address),
-        "firmware": {"family": cli_family(seen.identity.family), "version": seen.version},
+        "firmware": {"family": seen.family.shown, "version": seen.version},
         "model": seen.identity.model,
         "hardware": seen.identity.hardware,
         "bound": seen.registered,
@@ -52,9 +52,9 @@ def brief(seen: Observation) -> dict[str, object]:
 
 
 def _next(bench: Bench, seen: Observation) -> str | None:
-    if seen.is_custom:
+    if seen.family.custom:
         return "flash"
-    if seen.family != "stock":
+    if seen.family is not Family.STOCK:
         return None
     if seen.registered is not False and bench.stores.vault.current(seen.address) is not None:
         return "login"

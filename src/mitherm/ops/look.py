@@ -11,6 +11,7 @@ from mitherm.device.inspect import glance, inspect_link, is_bound
 from mitherm.device.observation import Observation
 from mitherm.errors import AttRefused, LinkError, PinRequired
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
 from mitherm.ops.target import find
@@ -41,7 +42,7 @@ async def look(
         sighting = await find(bench, address, timeout_s)
         try:
             seen = await _once(bench, sighting, address, weigh)
-            if ask_bound and seen.family == "stock" and seen.registered is None:
+            if ask_bound and seen.family is Family.STOCK and seen.registered is None:
                 seen = await _with_bound(bench, sighting, seen)
         except LinkError:
             if attempt == ATTEMPTS - 1:

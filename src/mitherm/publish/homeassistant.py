@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mitherm import __version__
+from mitherm.model.family import Family
 from mitherm.model.report import Report, utc_text
 from mitherm.publish.topics import (
     DEFAULT_BASE,
@@ -270,7 +271,7 @@ class HomeAssistantLayout:
 
     def _expiry(self, report: Report) -> int:
         """Seconds, in whole minutes so that the discovery message seldom changes."""
-        least = STOCK_EXPIRY_S if report.family == "stock" else self._silence_s
+        least = STOCK_EXPIRY_S if report.family is Family.STOCK else self._silence_s
         seconds = max(least, _EXPIRY_INTERVALS * (report.health.reading_interval_s or 0.0))
         return min(_LONGEST_EXPIRY_S, 60 * math.ceil(seconds / 60))
 
@@ -323,7 +324,7 @@ def _state_values(report: Report) -> dict[str, Any]:
             found[key if number == 1 else f"{key}_{number}"] = one
     if report.rssi_dbm is not None:
         found["rssi"] = report.rssi_dbm
-    if report.family != "stock":
+    if report.family is not Family.STOCK:
         found["problem"] = report.fault
     return found
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from mitherm.errors import DiskProblem
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.store import documents
 from mitherm.store.atomic import make_folder, one_at_a_time, write_durably
 from mitherm.store.documents import Malformed, optional
@@ -27,7 +28,7 @@ class KnownUnit:
     """The user's name for it; several units may have the same."""
     model: str | None = None
     hardware: str | None = None
-    family: str | None = None
+    family: Family | None = None
     version: str | None = None
     did: str | None = None
     bound: bool | None = None
@@ -66,7 +67,7 @@ class Inventory:
         now: datetime,
         model: str | None = None,
         hardware: str | None = None,
-        family: str | None = None,
+        family: Family | None = None,
         version: str | None = None,
         did: str | None = None,
         bound: bool | None = None,
@@ -130,11 +131,13 @@ def _row(unit: KnownUnit) -> dict[str, object]:
 def _unit(row: object) -> KnownUnit:
     if not isinstance(row, dict):
         raise Malformed("a unit is no object")
-    texts = ("name", "model", "hardware", "family", "version", "did")
+    texts = ("name", "model", "hardware", "version", "did")
+    family = optional(row, "family", str)
     seen = optional(row, "last_seen", str)
     return KnownUnit(
         Address.parse(documents.field(row, "address", str)),
         **{name: optional(row, name, str) for name in texts},
+        family=Family.of(family) if family is not None else None,
         bound=optional(row, "bound", bool),
         last_seen=parse_iso(seen) if seen is not None else None,
         aliases={str(host): str(alias) for host, alias in (optional(row, "aliases", dict) or {}).items()},

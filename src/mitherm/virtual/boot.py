@@ -8,6 +8,7 @@ from typing import Final
 from mitherm.image.boot_rules import BootVerdict, recognise, runs_on
 from mitherm.model import models
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.virtual.board.chip import Chip
 from mitherm.virtual.board.nor_flash import SECTOR, NorFlash
 from mitherm.virtual.firmware.base import BootImage, Firmware
@@ -42,7 +43,7 @@ def boot_unit(chip: Chip) -> Booted | None:
     if bank is None:
         return None
     verdict = recognise(bank_bytes(chip.flash, bank))
-    if bank == 0x40000 and verdict.family == "pvvx":
+    if bank == 0x40000 and verdict.family is Family.PVVX:
         copy_down(chip.flash, verdict.length)
         return boot_unit(chip)
     board = runs_on(verdict, chip.model, chip.hardware)
@@ -76,15 +77,15 @@ def _image(verdict: BootVerdict, bank: int) -> BootImage:
 def create(chip: Chip, image: BootImage) -> Firmware:
     """The personality of an image."""
     match image.family:
-        case "stock":
+        case Family.STOCK:
             from mitherm.virtual.firmware.stock import StockFirmware
 
             return StockFirmware(chip, image)
-        case "pvvx":
+        case Family.PVVX:
             from mitherm.virtual.firmware.pvvx import PvvxFirmware
 
             return PvvxFirmware(chip, image)
-        case "atc1441":
+        case Family.ATC1441:
             from mitherm.virtual.firmware.atc1441 import Atc1441Firmware
 
             return Atc1441Firmware(chip, image)
@@ -95,7 +96,7 @@ def create(chip: Chip, image: BootImage) -> Firmware:
 def _second_bank(image: BootImage) -> tuple[int, int]:
     """Where the second bank of an image's firmware lies, and how large banks are."""
     rules = board.stock_of(image.version) if (board := models.board(image.model, version=image.version)) else None
-    return (rules.second_bank, rules.bank_size) if rules and image.family == "stock" else (BANK_SIZE, BANK_SIZE)
+    return (rules.second_bank, rules.bank_size) if rules and image.family is Family.STOCK else (BANK_SIZE, BANK_SIZE)
 
 
 def clear_idle_bank(flash: NorFlash, bank: int, second: int = BANK_SIZE, size: int = BANK_SIZE) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from mitherm.errors import NotSupported, SettingsError
 from mitherm.model import models
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.virtual.firmware.gatt_stock import PLAYED
 
 BOUND: Final = ("no", "mi-home", "flasher")
@@ -61,11 +62,11 @@ class UnitSpec:
         if not models.boards(self.model):
             names = sorted({model.name for model in models.MODELS})
             raise SettingsError(f"unknown model {self.model!r}", hint=f"models: {', '.join(names)}")
-        if self.family == "stock" and self.board.name not in PLAYED:
+        if self.family is Family.STOCK and self.board.name not in PLAYED:
             raise NotSupported(f"stock {self.model} cannot be played: no facts about its GATT", hint=_PLAYED_HINT)
-        if self.family == "pvvx" and self.board.device_id is None:
+        if self.family is Family.PVVX and self.board.device_id is None:
             raise NotSupported(f"there is no pvvx firmware for the {self.model}", hint=_PLAYED_HINT)
-        if self.family == "atc1441" and self.board.name != models.LYWSD03MMC:
+        if self.family is Family.ATC1441 and self.board.name != models.LYWSD03MMC:
             raise NotSupported(f"atc1441's firmware runs on the {models.LYWSD03MMC} only")
 
     def _check(self) -> None:
@@ -84,9 +85,9 @@ class UnitSpec:
         return models.boards(self.model)[0]
 
     @property
-    def family(self) -> str:
+    def family(self) -> Family:
         """stock, pvvx or atc1441."""
-        return self.firmware.partition("-")[0]
+        return Family.of(self.firmware.partition("-")[0])
 
 
 def parse_spec(text: str) -> UnitSpec:

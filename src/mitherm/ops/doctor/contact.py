@@ -20,6 +20,7 @@ from mitherm.errors import (
     RadioUnavailable,
 )
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.record import KeyGeneration
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
@@ -71,7 +72,7 @@ async def _once(bench: Bench, address: Address, sighting: Sighting, history: boo
         seen=seen,
         serial=serial.rstrip(b"\0").decode("ascii", "backslashreplace") if serial else None,
         protected=protected,
-        config=config if seen.family == "pvvx" else None,
+        config=config if seen.family is Family.PVVX else None,
         newest_record_s=clock,
     )
 
@@ -98,9 +99,9 @@ async def _value(link: Link, char: str) -> bytes | None:
 
 async def _clock(link: Link, seen: Observation) -> int | None:
     """The clock of stock firmware; of pvvx the time of its newest record."""
-    if seen.family == "stock":
+    if seen.family is Family.STOCK:
         return await _tried(link, read_clock())
-    if seen.family == "pvvx":
+    if seen.family is Family.PVVX:
         records = await _tried(link, read_history(1))
         return records[0].time if records else None
     return None
@@ -116,7 +117,7 @@ async def _tried(link: Link, procedure: Procedure[_T]) -> _T | None:
 
 async def _registered(bench: Bench, sighting: Sighting, seen: Observation | None) -> Observation | None:
     """V5, on a connection of its own."""
-    if seen is None or seen.family != "stock" or seen.registered is not None:
+    if seen is None or seen.family is not Family.STOCK or seen.registered is not None:
         return seen
     try:
         async with Link(bench.radio, sighting) as link:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from mitherm.device.observation import Observation
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat, Family
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.doctor.host import Host
 from mitherm.ops.doctor.symptoms import Told
@@ -29,7 +30,7 @@ class Air:
     """Adverts of anything else: proof that the radio hears."""
     adverts: int = 0
     name: str | None = None
-    formats: frozenset[str] = frozenset()
+    formats: frozenset[BeaconFormat] = frozenset()
     rssi_dbm: int | None = None
     """Median."""
     interval_s: float | None = None
@@ -118,12 +119,12 @@ class Evidence:
     @property
     def stock(self) -> Observation | None:
         """The observation where stock firmware runs."""
-        return self.seen if self.seen is not None and self.seen.family == "stock" else None
+        return self.seen if self.seen is not None and self.seen.family is Family.STOCK else None
 
     @property
     def custom(self) -> Observation | None:
         """The observation where pvvx or atc1441 runs."""
-        return self.seen if self.seen is not None and self.seen.is_custom else None
+        return self.seen if self.seen is not None and self.seen.family.custom else None
 
     @property
     def generation_2(self) -> Observation | None:

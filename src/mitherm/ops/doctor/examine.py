@@ -8,6 +8,7 @@ from typing import Final
 
 from mitherm.errors import ImageCorrupt, MithermError, RadioUnavailable
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Bench
 from mitherm.ops.doctor.contact import contact, try_tokens
@@ -132,7 +133,7 @@ async def _logins(
 ) -> tuple[Login, ...]:
     """V6, where a login can tell anything: stock firmware that is registered."""
     seen = found.seen if found is not None else None
-    if there is None or seen is None or seen.family != "stock" or not seen.registered:
+    if there is None or seen is None or seen.family is not Family.STOCK or not seen.registered:
         return ()
     return await try_tokens(bench, there.sighting, generations)
 

@@ -13,6 +13,7 @@ from mitherm.beacon.keyring import KeyRing
 from mitherm.beacon.keys import BeaconKey
 from mitherm.errors import RadioUnavailable
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat
 from mitherm.model.reading import Reading, Undecoded
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
@@ -21,7 +22,6 @@ from mitherm.radio.addresses import true_address
 
 _SHORT_UUID: Final = "-0000-1000-8000-00805f9b34fb"
 _CLOSED: Final = ("no-key", "key-length", "auth-failed")
-_FORMATS: Final = frozenset({"mibeacon", "pvvx", "pvvx-enc", "atc1441", "atc1441-enc", "bthome1", "bthome2"})
 _NAMES: Final = ("LYWSD03MMC", "ATC_")
 
 
@@ -33,7 +33,7 @@ class Heard:
     times_s: list[float] = field(default_factory=list)
     rssi: list[int] = field(default_factory=list)
     name: str | None = None
-    formats: set[str] = field(default_factory=set)
+    formats: set[BeaconFormat] = field(default_factory=set)
     idle_mv: int | None = None
     closed: set[bytes] = field(default_factory=set)
     opened: set[bytes] = field(default_factory=set)
@@ -42,7 +42,7 @@ class Heard:
     @property
     def thermometer(self) -> bool:
         """Whether this looks like one of ours."""
-        return bool(self.formats & _FORMATS) or (self.name or "").startswith(_NAMES)
+        return bool(self.formats - {BeaconFormat.QINGPING}) or (self.name or "").startswith(_NAMES)
 
     def take(self, sighting: Sighting, ring: KeyRing, address: Address) -> None:
         """One more report."""

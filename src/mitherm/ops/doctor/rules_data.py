@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mitherm.errors import DecodeError
+from mitherm.model.family import BeaconFormat
 from mitherm.model.keys import is_invented
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Proof, because
@@ -16,8 +17,6 @@ SET_SINCE_S: Final = 1_577_836_800
 _CLOCK: Final = "mitherm clock set {unit}"
 _PROBED: Final = ("hw_ver", "lp_measures", "")
 """What the unit itself sets at boot (custom-firmware.md 5.2)."""
-_PLAIN_FOR_OTHERS: Final = frozenset({"atc1441", "pvvx", "atc1441-enc", "pvvx-enc"})
-"""Formats that Home Assistant's own BTHome integration does not read."""
 
 
 def keys_from_account(seen: Evidence) -> Proof | None:
@@ -59,7 +58,7 @@ def not_decrypted(seen: Evidence) -> Proof | None:
     air = seen.air
     if not air.encrypted or air.decrypted or not seen.has_bind_key:
         return None
-    stock = "mibeacon" in air.formats
+    stock = BeaconFormat.MIBEACON in air.formats
     return because(
         f"{air.encrypted} encrypted beacon(s) heard, the vault's bind keys open none",
         "stock sends one every ten minutes or so: a single one may still be of the old key"
@@ -162,7 +161,7 @@ def receiver_shows_nothing(seen: Evidence) -> Proof | None:
             f"{air.encrypted} encrypted beacon(s) heard, and the vault has no bind key of the unit",
             command="mitherm keys fetch",
         )
-    unread = sorted(air.formats & _PLAIN_FOR_OTHERS)
+    unread = sorted(one for one in air.formats if one.environmental)
     if not seen.says("home-assistant") or not air.heard or not (unread or air.encrypted):
         return None
     return because(

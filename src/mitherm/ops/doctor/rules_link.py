@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from mitherm.model.family import BeaconFormat, Family
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Proof, because
 from mitherm.ops.doctor.host import Host
@@ -16,7 +17,6 @@ LOW_PCT: Final = 20
 """Where the unit tells no voltage; the scale of stock firmware is not known."""
 SAG_MV: Final = 500
 DARK_AFTER_S: Final = 60.0
-_CUSTOM_FORMATS: Final = frozenset({"atc1441", "atc1441-enc", "pvvx", "pvvx-enc", "bthome1", "bthome2"})
 _CURES: Final[dict[str, tuple[str, str]]] = {
     "off": ("Switch Bluetooth on.", "bluetoothctl power on"),
     "denied": ("Let your user speak to BlueZ, then log in again.", "sudo usermod -aG bluetooth $USER"),
@@ -95,14 +95,14 @@ def stale_services(seen: Evidence) -> Proof | None:
     """F8."""
     if seen.seen is None:
         return None
-    custom_air = bool(seen.air.formats & _CUSTOM_FORMATS)
+    custom_air = any(one.custom for one in seen.air.formats)
     family = seen.seen.family
-    known = custom_air or "mibeacon" in seen.air.formats
-    if not ((custom_air and family == "stock") or (known and family in ("unknown", "other"))):
+    known = custom_air or BeaconFormat.MIBEACON in seen.air.formats
+    if not ((custom_air and family is Family.STOCK) or (known and family in (Family.UNKNOWN, Family.OTHER))):
         return None
     return because(
         f"adverts are {', '.join(sorted(seen.air.formats))}",
-        f"the services are those of {family if family != 'unknown' else 'no firmware'}",
+        f"the services are those of {family if family is not Family.UNKNOWN else 'no firmware'}",
         "BlueZ keeps a service table of this unit" if seen.host.cached else None,
     )
 
@@ -157,7 +157,7 @@ def _missing(seen: Evidence) -> bool:
 
 
 def _was_custom(seen: Evidence) -> bool:
-    return seen.known is not None and seen.known.family in ("pvvx", "atc1441")
+    return seen.known is not None and seen.known.family is not None and seen.known.family.custom
 
 
 def _bad_update(seen: Evidence) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from mitherm.model.family import Family
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Judge, Proof, because
 from mitherm.protocol import uuids
@@ -79,7 +80,7 @@ def updated_by_app(seen: Evidence) -> Proof | None:
     unit = seen.generation_2
     if unit is None or not seen.says("did-refused") or unit.invented_did:
         return None
-    before = seen.known.version if seen.known is not None and seen.known.family == "stock" else None
+    before = seen.known.version if seen.known is not None and seen.known.family is Family.STOCK else None
     updated = before is not None and before.startswith(("0.", "1."))
     if not (updated or seen.says("after-update") or (unit.did is None and not _was_custom(seen))):
         return None
@@ -217,7 +218,7 @@ def _holds_keys(seen: Evidence) -> str | None:
 
 
 def _was_custom(seen: Evidence) -> bool:
-    custom = seen.known is not None and seen.known.family in ("pvvx", "atc1441")
+    custom = seen.known is not None and seen.known.family is not None and seen.known.family.custom
     return custom or any("erase-mi-records" in run.steps for run in seen.runs)
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.recognise import Identity
+from mitherm.model.family import Family
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Proof, because
 from mitherm.store.journal import Run
@@ -101,15 +102,15 @@ def board_of(seen: Evidence) -> str | None:
 
 def _blank_rows(seen: Evidence) -> list[str]:
     unit = seen.seen
-    if unit is None or unit.family not in ("stock", "pvvx", "atc1441"):
+    if unit is None or not unit.family.updatable:
         return []
     serial = (seen.contact.serial if seen.contact is not None else None) or ""
     build = ("B1.6" if len(serial) >= _LONG_SERIAL else "c") if seen.generation_2 is not None and serial else ""
     image = Identity(
-        unit.family,  # type: ignore[arg-type]
+        unit.family,
         unit.version,
         unit.identity.model,
-        _LYWSD03MMC_BUILD if unit.family == "pvvx" else None,
+        _LYWSD03MMC_BUILD if unit.family is Family.PVVX else None,
         build,
     )
     rows = known_bad(image, UnitFacts(model=unit.identity.model, hardware=board_of(seen)))

@@ -13,6 +13,7 @@ from mitherm.image import catalogue
 from mitherm.image.inspection import Inspection
 from mitherm.image.signature import Signature
 from mitherm.image.synth import SIGN_KIND, SIGNED_KIND, package
+from mitherm.model.family import Family
 from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.files.images import SelectedImage
 from mitherm.ops.files.library import chosen, read_file
@@ -92,11 +93,11 @@ def kind_of(found: Inspection) -> str:
     if found.kind == "sign-file":
         return SIGN_KIND
     match found.family:
-        case "stock" if found.version:
+        case Family.STOCK if found.version:
             return f"stock-{found.version}" + (f"_{_NEW_BOARDS}" if found.build == _NEW_BOARDS else "")
-        case "pvvx" if found.version:
+        case Family.PVVX if found.version:
             return f"pvvx-{found.version}"
-        case "atc1441":
+        case Family.ATC1441:
             return "atc1441"
     return ""
 

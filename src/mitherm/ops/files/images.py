@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mitherm.errors import ImageMissing
 from mitherm.image.inspection import Inspection
+from mitherm.model.family import Family
 
 if TYPE_CHECKING:
     from mitherm.device.observation import Observation
@@ -19,7 +20,7 @@ class ImageRequest:
     `version` is that of a KIND: 5.8, 1.0.0_0130, 2.1.1_0159, 2.1.1_0159_B1.6.
     """
 
-    family: str
+    family: Family
     model: str | None
     version: str | None = None
     signed_for: str | None = None
@@ -54,9 +55,9 @@ class SelectedImage:
         return self.inspection.version
 
     @property
-    def family(self) -> str:
+    def family(self) -> Family:
         """Family of the image; unknown where nothing tells."""
-        return self.inspection.family or "unknown"
+        return self.inspection.family or Family.UNKNOWN
 
     @property
     def full_version(self) -> str | None:

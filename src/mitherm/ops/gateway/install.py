@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from mitherm.errors import MithermError
 from mitherm.model.address import Address
@@ -18,15 +17,15 @@ from mitherm.protocol.events import Event, Notice, Progress
 from mitherm.publish.homeassistant import HomeAssistantLayout
 from mitherm.publish.topics import Message
 
-CUSTOM: Final = ("pvvx", "atc1441")
-"""Newer stock firmware locks units down: nobody should get it by one click."""
-
 
 def latest_version(report: Report) -> str | None:
-    """The newest published version of the custom firmware that runs on the unit."""
+    """The newest published version of the custom firmware that runs on the unit.
+
+    None on stock: newer stock firmware locks units down, and nobody should get it by one click.
+    """
     from mitherm.image.catalogue import entries
 
-    if report.family not in CUSTOM:
+    if not report.family.custom:
         return None
     model = report.model or "LYWSD03MMC"
     fitting = [one.version for one in entries() if one.version and one.family == report.family and one.model == model]
@@ -69,7 +68,7 @@ class Installer:
                 self.post(self.layout.installing(unit, None))
 
     async def _flash(self, unit: str, report: Report, address: Address) -> None:
-        if report.family not in CUSTOM:
+        if not report.family.custom:
             return
         images = ImageSource(self.bench.stores.library)
         image = images.find(ImageRequest(report.family, report.model))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from mitherm.device.observation import BOARDS
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.recognise import Identity
+from mitherm.model.family import Family
 from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
-
-_RUNNING: Final = ("stock", "pvvx", "atc1441")
 
 
 def display_works(case: Case) -> Verdict:
@@ -48,15 +45,14 @@ def _dark(identity: Identity, board: str) -> bool:
 
 
 def _of_image(case: Case) -> Identity:
-    return case.inspection.identity if case.inspection else Identity("unknown")
+    return case.inspection.identity if case.inspection else Identity(Family.UNKNOWN)
 
 
 def _running(case: Case) -> Identity:
     """The running firmware as an image; a build of 2.1.1_0159 that is not known counts as the common one."""
     seen = case.seen
-    family = next((name for name in _RUNNING if name == seen.family), None)
-    if family == "stock":
-        return Identity("stock", seen.version, LYWSD03MMC, build=seen.build_hint or "c")
-    if family == "pvvx":
-        return Identity("pvvx", seen.version, LYWSD03MMC, 0x0A)
-    return Identity("atc1441", None, LYWSD03MMC)
+    if seen.family is Family.STOCK:
+        return Identity(Family.STOCK, seen.version, LYWSD03MMC, build=seen.build_hint or "c")
+    if seen.family is Family.PVVX:
+        return Identity(Family.PVVX, seen.version, LYWSD03MMC, 0x0A)
+    return Identity(Family.ATC1441, None, LYWSD03MMC)

@@ -6,6 +6,7 @@ from typing import Final
 
 from mitherm.device.capacity import AREA_LIMIT, offers_extended, plain_limit
 from mitherm.image.inspection import Inspection
+from mitherm.model.family import Family
 from mitherm.model.models import LYWSD03MMC, Model, image_fits, same_model
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
 from mitherm.protocol.ota.extended import area_kib
@@ -63,7 +64,7 @@ def right_family(case: Case) -> Verdict:
     if not found.startup_ok:
         return cannot_verify("the start-up code is not that of a thermometer image")
     if (
-        found.family == "pvvx"
+        found.family is Family.PVVX
         and found.device_id is not None
         and (other := _other_board(found.device_id, case.seen.identity.boards)) is not None
     ):
@@ -85,7 +86,7 @@ def _other_board(device_id: int, boards: tuple[Model, ...]) -> Verdict | None:
 def _consequence(found: Inspection, model: str) -> str:
     if model != LYWSD03MMC:
         return ""
-    if found.family == "pvvx" and found.device_id not in _DEAD:
+    if found.family is Family.PVVX and found.device_id not in _DEAD:
         return "; its display would stay dark"
     return "; it would not start there, and only the wire would help"
 
@@ -153,7 +154,7 @@ def zigbee(case: Case) -> Verdict:
         return refuse(bad[0].text, f"source: {bad[0].source}", final=True)
     if found.entry is not None and found.entry.no_ota:
         return refuse("a unit that runs this image takes no update over Bluetooth any more")
-    if found.family == "zigbee":
+    if found.family is Family.ZIGBEE:
         return refuse(
             "Zigbee firmware erases the Mi data and all measurements, and the unit leaves Bluetooth: "
             "only a Zigbee coordinator or the wire brings it back"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mitherm.model.family import Family
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
 
 
@@ -21,7 +22,7 @@ def keys_not_replaced(case: Case) -> Verdict:
 def records_saved(case: Case) -> Verdict:
     """H10."""
     records = case.seen.records
-    if case.seen.family != "pvvx":
+    if case.seen.family is not Family.PVVX:
         return ok("this firmware shows no Mi records")
     if case.records_saved:
         return ok("the Mi records are in the vault, read back from disk")

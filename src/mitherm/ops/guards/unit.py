@@ -7,6 +7,7 @@ from typing import Final
 from mitherm.device.signatures import FOUR_STEPS, needs_signature, needs_signature_version, refused_because
 from mitherm.image.inspection import Inspection
 from mitherm.image.signature import Signature
+from mitherm.model.family import Family
 from mitherm.model.models import PRODUCTS
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
 
@@ -17,7 +18,6 @@ RELOCATION_MV: Final = 2700
 """For an update after which the firmware copies itself with no second try (H4): three quarters of a fresh cell."""
 BROWN_OUT_MV: Final = 2000
 """Below this flash cannot be written; pvvx goes to sleep."""
-_FAMILIES: Final = ("stock", "pvvx", "atc1441")
 
 
 def same_unit(case: Case) -> Verdict:
@@ -73,9 +73,9 @@ def accepted(case: Case) -> Verdict:
     seen, found = case.seen, case.inspection
     if found is None:
         return ok("no image")
-    if seen.family not in _FAMILIES:
+    if not seen.family.updatable:
         return cannot_verify(f"nothing is known of how {seen.label} takes an update")
-    if seen.family == "stock" and not seen.version:
+    if seen.family is Family.STOCK and not seen.version:
         return cannot_verify("the version of the running firmware could not be read")
     if needs_signature(seen):
         return _signed(case, found)
@@ -112,7 +112,7 @@ def _tricked(case: Case) -> Verdict:
 def way_back(case: Case) -> Verdict:
     """H7: from stock 2.x nothing leads away without keys."""
     found = case.inspection
-    if found is None or found.family != "stock" or not needs_signature_version(found.version or ""):
+    if found is None or found.family is not Family.STOCK or not needs_signature_version(found.version or ""):
         return ok("the way back needs nothing")
     if needs_signature(case.seen):
         return ok(f"{case.seen.label} runs already")
@@ -129,6 +129,6 @@ def way_back(case: Case) -> Verdict:
 def vendor_update(case: Case) -> Verdict:
     """H8: informs only. The vendor's app may have changed the firmware since the unit was last seen."""
     before, now = case.known_version, case.seen.version
-    if case.seen.family == "stock" and before is not None and now is not None and before != now:
+    if case.seen.family is Family.STOCK and before is not None and now is not None and before != now:
         return ok(f"stock {before} ran when the unit was last seen, {now} runs now: the app may have updated it")
     return ok("the same version as last time" if before else "not seen before")

@@ -13,12 +13,12 @@ from mitherm.beacon.keys import BeaconKey
 from mitherm.device.signatures import needs_signature_version
 from mitherm.model import models
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat, Family
 from mitherm.model.reading import Reading, Undecoded
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
 from mitherm.radio.addresses import true_address
 
-CUSTOM_FORMATS: Final = frozenset({"atc1441", "atc1441-enc", "pvvx", "pvvx-enc", "pvvx-event", "bthome1", "bthome2"})
 _BLUETOOTH_BASE: Final = "-0000-1000-8000-00805f9b34fb"
 _MERGED: Final = ("temperature", "humidity", "battery", "voltage")
 
@@ -31,10 +31,10 @@ class Unit:
     address: Address | None
     name: str | None = None
     rssi_dbm: int | None = None
-    beacon_format: str | None = None
+    beacon_format: BeaconFormat | None = None
     encrypted_object: bool = False
     model: str | None = None
-    family: str | None = None
+    family: Family | None = None
     values: dict[str, float | int] = field(default_factory=dict)
 
     @property
@@ -86,9 +86,9 @@ def _take(bench: Bench, unit: Unit, uuid: int, data: bytes) -> None:
     if found.mi is not None:
         unit.model = _product(unit.name, found.mi.product_id) or unit.model
         unit.encrypted_object |= found.mi.encrypted and found.mi.has_object
-    if found.format == "qingping" and isinstance(found, Reading):
+    if found.format is BeaconFormat.QINGPING and isinstance(found, Reading):
         unit.model = unit.model or models.QINGPING_TYPES.get(int(found.values.get("device_type", 0)))
-    if found.format in CUSTOM_FORMATS:
+    if found.format is not None and found.format.custom:
         unit.model = unit.model or models.LYWSD03MMC if (unit.name or "").startswith("ATC") else unit.model
 
 
@@ -121,8 +121,8 @@ def describe(bench: Bench, unit: Unit) -> dict[str, object]:
     """One unit in the shape of the contract (cli-contract.md, Shapes)."""
     known = bench.stores.inventory.get(unit.address) if unit.address is not None else None
     family = _family(unit) or (known.family if known else None)
-    if known is not None and unit.beacon_format == "atc1441" and known.family == "pvvx":
-        family = "pvvx"  # whose setting may be to send this format too
+    if known is not None and unit.beacon_format is BeaconFormat.ATC1441 and known.family is Family.PVVX:
+        family = Family.PVVX  # whose setting may be to send this format too
     version = known.version if known is not None and known.family == family else None
     return {
         "address": str(unit.address) if unit.address is not None else unit.radio_address,
@@ -137,22 +137,18 @@ def describe(bench: Bench, unit: Unit) -> dict[str, object]:
     }
 
 
-def _family(unit: Unit) -> str | None:
+def _family(unit: Unit) -> Family | None:
     """What adverts prove: the name LYWSD03MMC with MiBeacon is stock; which custom firmware it is they do not tell,
     except for the formats only pvvx has."""
-    if unit.beacon_format == "mibeacon" and models.custom_name(unit.name):
-        return "pvvx" if not (unit.name or "").startswith("ATC_") else None
-    if unit.beacon_format == "mibeacon":
-        return "stock"
-    if unit.beacon_format in ("pvvx", "pvvx-enc", "pvvx-event", "atc1441-enc", "bthome1", "bthome2"):
-        return "pvvx"
-    if unit.beacon_format == "atc1441":
-        return "atc1441"
-    return None
+    if unit.beacon_format is BeaconFormat.MIBEACON and models.custom_name(unit.name):
+        return Family.PVVX if not (unit.name or "").startswith("ATC_") else None
+    if unit.beacon_format is None or unit.beacon_format.family is Family.UNKNOWN:
+        return None
+    return unit.beacon_format.family
 
 
-def _bound(unit: Unit, family: str | None, known: bool | None) -> bool | None:
-    if family != "stock":
+def _bound(unit: Unit, family: Family | None, known: bool | None) -> bool | None:
+    if family is not Family.STOCK:
         return None
     return True if unit.encrypted_object else known
 
@@ -169,11 +165,11 @@ def _reading(unit: Unit) -> dict[str, object] | None:
     }
 
 
-def _next(bench: Bench, unit: Unit, family: str | None, version: str | None) -> str | None:
+def _next(bench: Bench, unit: Unit, family: Family | None, version: str | None) -> str | None:
     """What can be done now (virtual-unit.md 7, last paragraph)."""
-    if family in ("pvvx", "atc1441"):
+    if family is not None and family.custom:
         return "flash"
-    if family != "stock" or unit.address is None:
+    if family is not Family.STOCK or unit.address is None:
         return None
     group = _stock_of(unit.model, version)
     if group is not None and not group.needs_login(None):

@@ -12,6 +12,7 @@ from mitherm.beacon.decode import DECODERS
 from mitherm.beacon.keyring import KeyRing, Sender
 from mitherm.beacon.tracker import Received, Tracker, UnitState
 from mitherm.model.address import Address
+from mitherm.model.family import BeaconFormat, Family
 from mitherm.model.models import PRODUCTS
 from mitherm.model.report import Event, KeyState, Report
 from mitherm.model.sighting import Sighting
@@ -30,7 +31,6 @@ _BLUETOOTH_BASE: Final = "-0000-1000-8000-00805f9b34fb"
 _UUIDS: Final = {f"0000{number:04x}{_BLUETOOTH_BASE}": number for number in DECODERS}
 _LOCKED: Final[dict[str | None, KeyState]] = {"no-key": "missing", "auth-failed": "wrong", "key-length": "wrong"}
 _LIMITS: Final = {"temperature": (-100, 400), "humidity": (0, 100), "battery": (0, 100), "voltage": (0, 60)}
-_PVVX_FORMATS: Final = ("pvvx", "pvvx-enc", "pvvx-event", "atc1441-enc", "bthome1", "bthome2")
 
 
 @dataclass(slots=True)
@@ -196,7 +196,7 @@ class Streams:
     def _report(self, unit: Unit, event: Event, at: datetime, now: float) -> Report:
         state, address = unit.state, unit.sender if isinstance(unit.sender, Address) else None
         known = None if address is None else self.known(address)
-        format_ = None if state is None else state.format or ("mibeacon" if state.mi else None)
+        format_ = None if state is None else state.format or (BeaconFormat.MIBEACON if state.mi else None)
         family = _family(format_, unit.name, known)
         return Report(
             unit=str(unit.sender),
@@ -255,19 +255,17 @@ def _model(unit: Unit, known: KnownUnit | None) -> str | None:
     return "LYWSD03MMC" if (unit.name or "").startswith(("ATC_", "LYWSD03MMC")) else None
 
 
-def _family(format_: str | None, name: str | None, known: KnownUnit | None) -> str:
+def _family(format_: BeaconFormat | None, name: str | None, known: KnownUnit | None) -> Family:
     """What adverts prove; between firmwares that send the same, the inventory decides."""
-    custom = (name or "").startswith("ATC_") or format_ not in ("mibeacon", None)
-    if known is not None and known.family in ("pvvx", "atc1441") and custom:
+    custom = (name or "").startswith("ATC_") or format_ not in (BeaconFormat.MIBEACON, None)
+    if known is not None and known.family is not None and known.family.custom and custom:
         return known.family
-    if format_ == "mibeacon":
-        return "unknown" if custom else "stock"
-    if format_ in _PVVX_FORMATS:
-        return "pvvx"
-    return "atc1441" if format_ == "atc1441" else "unknown"
+    if format_ is None or (format_ is BeaconFormat.MIBEACON and custom):
+        return Family.UNKNOWN
+    return format_.family
 
 
-def _bound(unit: Unit, family: str, known: KnownUnit | None) -> bool | None:
-    if family != "stock":
+def _bound(unit: Unit, family: Family, known: KnownUnit | None) -> bool | None:
+    if family is not Family.STOCK:
         return None
     return True if unit.key != "unneeded" else (known.bound if known else None)

@@ -9,6 +9,7 @@ from mitherm.device.observation import Observation
 from mitherm.device.signatures import needs_account
 from mitherm.errors import KeysMismatch, KeysMissing, LinkError, MiAuthRefused, NotSupported
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration
 from mitherm.model.sighting import Sighting
@@ -70,12 +71,12 @@ async def activate(bench: Bench, address: Address) -> Activated:
 
 
 def _check_kind(seen: Observation) -> None:
-    if seen.is_custom:
+    if seen.family.custom:
         raise NotSupported(
             f"{seen.label} runs: custom firmware needs no activation",
             hint="flash it directly: mitherm flash UNIT IMAGE",
         )
-    if seen.family != "stock":
+    if seen.family is not Family.STOCK:
         raise NotSupported(f"{seen.label} cannot be activated")
     if needs_account(seen):
         raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)

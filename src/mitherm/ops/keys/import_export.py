@@ -8,6 +8,7 @@ from datetime import datetime
 
 from mitherm.errors import KeyProblem, KeysMissing, SomeFailed, UsageProblem
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Stores
@@ -32,7 +33,7 @@ def in_use(stores: Stores, address: Address) -> KeyGeneration | None:
     """The keys that readers of beacons need: those of Mi, or pvvx' own where that firmware was seen last."""
     unit = stores.inventory.get(address)
     beacon_key = stores.vault.current(address, "beacon_key")
-    if unit is not None and unit.family == "pvvx" and beacon_key is not None:
+    if unit is not None and unit.family is Family.PVVX and beacon_key is not None:
         return beacon_key
     return stores.vault.current(address) or beacon_key
 

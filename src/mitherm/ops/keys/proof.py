@@ -12,6 +12,7 @@ from mitherm.beacon.keyring import KeyCheck
 from mitherm.beacon.keys import BeaconKey
 from mitherm.errors import KeysMismatch, LinkTimeout, MiAuthRefused
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.reading import Undecoded
 from mitherm.model.record import KeyGeneration
 from mitherm.model.sighting import Sighting
@@ -65,7 +66,7 @@ async def check_keys(bench: Bench, address: Address, duration_s: float) -> KeyTe
     with bench.stores.journal.operation("keys test", address, bench.wall) as entry:
         test = KeyTest([_untested(one) for one in everything(bench.stores.vault, address)])
         seen = (await look(bench, address, ask_bound=False)).seen
-        if seen.family == "stock" and any(row.token for row in test.rows):
+        if seen.family is Family.STOCK and any(row.token for row in test.rows):
             test.methods.append("login")
             await _test_tokens(bench, address, test.rows)
         if seen.records is not None:

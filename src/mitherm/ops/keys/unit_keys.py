@@ -10,6 +10,7 @@ from typing import Final
 from mitherm.device.observation import Observation
 from mitherm.errors import AnswerNeeded, KeysMissing, NotSupported, PeerMisbehaved, StoreError
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys, did_record
 from mitherm.model.record import KeyGeneration, StoredBackup
 from mitherm.ops.bench import Bench
@@ -107,17 +108,17 @@ async def erase(bench: Bench, address: Address) -> str:
 async def _readable(bench: Bench, address: Address) -> tuple[Observation, MiRecords]:
     """The unit and its records. Raises NotSupported on firmware that shows none."""
     seen = (await look(bench, address, ask_bound=False)).seen
-    if seen.family == "stock":
+    if seen.family is Family.STOCK:
         raise NotSupported(
             f"{seen.label} runs: stock firmware gives its keys to nobody",
             hint="import them from your account, or `mitherm bring UNIT --to pvvx`, which saves them on the way",
         )
-    if seen.family == "atc1441":
+    if seen.family is Family.ATC1441:
         raise NotSupported(
             f"{seen.label} runs: it erased the Mi records when it first started",
             hint="there is nothing to read; Mi Home takes the unit for a new one once it runs stock again",
         )
-    if seen.family != "pvvx":
+    if seen.family is not Family.PVVX:
         raise NotSupported(f"{seen.label} runs: how it keeps Mi records is not known")
     if seen.records is None:
         raise PeerMisbehaved(

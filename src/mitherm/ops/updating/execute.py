@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mitherm.device.identify import known_family
 from mitherm.device.observation import SERIAL_LENGTH, Observation
 from mitherm.device.signatures import needs_signature
 from mitherm.errors import AnswerNeeded, GuardRefused, KeysMissing, NotVerified
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, Judgement, enforce
 from mitherm.ops.keys.activate import register_unit
@@ -88,7 +88,7 @@ class _Expected:
 
 def _flashed(seen: Observation, step: Flash) -> Observation:
     image = step.image
-    identity = replace(seen.identity, family=known_family(image.family), version=image.version)
+    identity = replace(seen.identity, family=image.family, version=image.version)
     serial = seen.serial[:SERIAL_LENGTH] if seen.serial else None
     return replace(seen, identity=identity, mi_generation=None, records=None, serial=serial)
 
@@ -134,7 +134,7 @@ class _Execution:
     def _notice_update(self, seen: Observation) -> None:
         """Hazard H8: the vendor's app changes stock firmware unasked."""
         known = self.known
-        if known is None or (known.family, seen.family) != ("stock", "stock") or known.version in (None, seen.version):
+        if known is None or {known.family, seen.family} != {Family.STOCK} or known.version in (None, seen.version):
             return
         self.bench.warn(
             f"stock {known.version} ran here before, now it is {seen.version}",
@@ -151,7 +151,7 @@ class _Execution:
         try:
             return self._plan(seen)
         except KeysMissing as missing:
-            if seen.family != "stock" or seen.registered is False or self.bench.ask_token is None:
+            if seen.family is not Family.STOCK or seen.registered is False or self.bench.ask_token is None:
                 raise
             self.bench.note(missing.message)
             token = self.bench.ask_token(f"token of {self.address} (24 hex digits)")
@@ -219,7 +219,7 @@ class _Execution:
             refused_before=remembered_build(self.bench.stores.journal, self.address) == "other"
             and not any(isinstance(other, Flash) and other.image.inspection.genuine for other in plan.steps),
             known_board=self.known.hardware if self.known else None,
-            known_version=self.known.version if self.known and self.known.family == "stock" else None,
+            known_version=self.known.version if self.known and self.known.family is Family.STOCK else None,
             synthetic_allowed=self.bench.allow_synthetic,
         )
         return enforce(RULES, case, self.bench.waivers)

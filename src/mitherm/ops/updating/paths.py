@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from mitherm.device.identify import Family, Identity
+from mitherm.device.identify import Identity
 from mitherm.device.observation import Observation
 from mitherm.errors import KeysMissing, MithermError
 from mitherm.image.inspect import inspect
 from mitherm.image.sign_file import SignFile
 from mitherm.image.synth import SIGN_KIND, package
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.gatt import GattTable
 from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.files.images import ImageRequest, SelectedImage
@@ -86,12 +87,12 @@ def starts() -> Iterator[Start]:
         has_token=True,
     )
     yield Start("stock, bound by a flasher (-29), keys in the vault", _flashers(), has_token=True)
-    yield Start("atc1441", _unit("atc1441", None, hardware=None))
-    yield Start("pvvx 5.8", _unit("pvvx", NEWEST_PVVX, records=_records()))
-    yield Start("pvvx 4.5", _unit("pvvx", "4.5", records=_records()))
-    yield Start("Zigbee", _unit("zbdevice", None))
-    yield Start("PHY62x2", _unit("phy62x2", None))
-    yield Start("other or unknown", _unit("other", None))
+    yield Start("atc1441", _unit(Family.ATC1441, None, hardware=None))
+    yield Start("pvvx 5.8", _unit(Family.PVVX, NEWEST_PVVX, records=_records()))
+    yield Start("pvvx 4.5", _unit(Family.PVVX, "4.5", records=_records()))
+    yield Start("Zigbee", _unit(Family.ZBDEVICE, None))
+    yield Start("PHY62x2", _unit(Family.PHY62X2, None))
+    yield Start("other or unknown", _unit(Family.OTHER, None))
 
 
 def _path(start: Start, goal: str) -> UpdatePath:
@@ -120,7 +121,7 @@ def _unit(
 
 
 def _stock(version: str, *, registered: bool, serial: str = "F1.0-CFMK-LB-ZCXTJ--", did: str = "") -> Observation:
-    identity = Identity("stock", version, LYWSD03MMC, "B1.4", "B1.4")
+    identity = Identity(Family.STOCK, version, LYWSD03MMC, "B1.4", "B1.4")
     return Observation(
         _ADDRESS,
         identity,
@@ -146,7 +147,7 @@ def _records() -> MiRecords:
 
 def _everything(request: ImageRequest) -> SelectedImage:
     """A library with every image in it, played by synthetic ones."""
-    version = request.version or (NEWEST_PVVX if request.family == "pvvx" else None)
+    version = request.version or (NEWEST_PVVX if request.family is Family.PVVX else None)
     kind = f"{request.family}-{version}" if version else request.family
     return _image(kind, request.signed_for is not None)
 

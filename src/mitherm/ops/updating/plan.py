@@ -15,6 +15,7 @@ from mitherm.device.observation import NEW_BOARD, Observation
 from mitherm.device.signatures import SIGNED_STOCK, needs_account, needs_signature
 from mitherm.errors import ImageMissing, KeysMissing, NotSupported, UsageProblem
 from mitherm.image.recognise import Kind
+from mitherm.model.family import Family
 from mitherm.model.models import same_version
 from mitherm.ops.files.images import ImageRequest, SelectedImage
 from mitherm.ops.keys.activate import GENERATION_2, GENERATION_2_HINT
@@ -27,10 +28,9 @@ STOCK_FOR_MI_HOME: Final = "1.0.0_0130"
 """Its first boot erases both homes of the record store when 0x78000 is blank (flash-layout.md 3.5, trap 2)."""
 STOCK_NEW_BOARD: Final = SIGNED_STOCK + "_B1.6"
 
-_START: Final = ("stock", "pvvx", "atc1441")
 _NO_ROAD: Final = {
-    "zbdevice": "Zigbee firmware is changed by its coordinator, with the container of the firmware you want",
-    "phy62x2": "a PHY62x2 chip: no Telink image fits it",
+    Family.ZBDEVICE: "Zigbee firmware is changed by its coordinator, with the container of the firmware you want",
+    Family.PHY62X2: "a PHY62x2 chip: no Telink image fits it",
 }
 
 
@@ -55,7 +55,11 @@ def make_plan(goal: str, seen: Observation, assets: Assets, *, fresh: bool = Fal
         return _to_mi_home(seen, assets, fresh)
     if seen.family == family:
         return _update(goal, version, seen, assets)
-    request = _stock(seen, assets, version) if family == "stock" else ImageRequest(family, seen.identity.model, version)
+    request = (
+        _stock(seen, assets, version)
+        if family is Family.STOCK
+        else ImageRequest(Family.of(family), seen.identity.model, version)
+    )
     return Plan(goal, _enter(seen, assets, request, f"the goal is {goal}"), _what_it_needs(seen, assets))
 
 
@@ -71,7 +75,7 @@ def plan_image(seen: Observation, assets: Assets, image: SelectedImage) -> Plan:
             *_enter(
                 seen,
                 assets,
-                ImageRequest("pvvx", seen.identity.model),
+                ImageRequest(Family.PVVX, seen.identity.model),
                 "only pvvx 4.6 or newer has the extended update",
             ),
             SaveRecords("the extended update may erase the Mi records: they go to the vault first"),
@@ -82,7 +86,7 @@ def plan_image(seen: Observation, assets: Assets, image: SelectedImage) -> Plan:
 
 
 def _check_start(seen: Observation) -> None:
-    if seen.family not in _START:
+    if not seen.family.updatable:
         raise NotSupported(
             f"no road over the air from {seen.label}; use the wire",
             hint=_NO_ROAD.get(seen.family, "`mitherm info` shows what was recognised"),
@@ -124,7 +128,7 @@ def _what_it_needs(seen: Observation, assets: Assets) -> tuple[str, ...]:
 def _stock(seen: Observation, assets: Assets, version: str | None) -> ImageRequest:
     board = seen.board or assets.known_board
     default = STOCK_NEW_BOARD if board == NEW_BOARD else STOCK_FOR_MI_HOME
-    return ImageRequest("stock", seen.identity.model, version or default)
+    return ImageRequest(Family.STOCK, seen.identity.model, version or default)
 
 
 def _update(goal: str, version: str | None, seen: Observation, assets: Assets) -> Plan:
@@ -152,7 +156,7 @@ def _enter(
     seen: Observation, assets: Assets, request: ImageRequest, reason: str, *, as_it_is: bool = False
 ) -> tuple[Step, ...]:
     """The steps that put an image of `request` on the unit as it is now. `as_it_is`: with no detour over other firmware."""
-    if seen.family != "stock":
+    if seen.family is not Family.STOCK:
         image = assets.find_image(request)
         if needs_extended(image.inspection, seen) and offers_extended(seen):
             return (*_save(seen, assets), _extended(image, reason, seen))
@@ -165,7 +169,7 @@ def _enter(
     access = _access(seen, assets)
     if not needs_signature(seen):
         return (*access, Flash(assets.find_image(request), reason, login=True))
-    if request.family == "stock":
+    if request.family is Family.STOCK:
         return (*access, *_stock_over_signed(seen, assets, request, reason, as_it_is))
     image = assets.find_image(request.with_signature(seen))
     return (*access, *_genuine_first(seen, assets), Flash(image, reason, login=True))
@@ -178,7 +182,7 @@ def _stock_over_signed(
     image = assets.find_image(request)
     if as_it_is or image.inspection.genuine:
         return (Flash(image, reason, login=True),)
-    custom = assets.find_image(ImageRequest("pvvx", seen.identity.model).with_signature(seen))
+    custom = assets.find_image(ImageRequest(Family.PVVX, seen.identity.model).with_signature(seen))
     return (
         *_genuine_first(seen, assets),
         Flash(custom, f"{seen.label} takes no unsigned stock; pvvx takes any", login=True),
@@ -196,7 +200,7 @@ def _genuine_first(seen: Observation, assets: Assets) -> tuple[Step, ...]:
     if assets.build == "c" or (assets.build is None and seen.build_hint is None):
         return ()
     try:
-        image = assets.find_image(ImageRequest("stock", seen.identity.model, SIGNED_STOCK, genuine=True))
+        image = assets.find_image(ImageRequest(Family.STOCK, seen.identity.model, SIGNED_STOCK, genuine=True))
     except ImageMissing:
         return ()
     return (Flash(image, "every build accepts it, and it makes the build known", login=True),)
@@ -230,7 +234,7 @@ def _save(seen: Observation, assets: Assets) -> tuple[Step, ...]:
 
 def _to_mi_home(seen: Observation, assets: Assets, fresh: bool) -> Plan:
     goal = "mi-home-ready"
-    if seen.family == "stock":
+    if seen.family is Family.STOCK:
         if not (seen.invented_did or (fresh and seen.did is not None)):
             return Plan(goal, notes=(_ready_note(seen),))
         return Plan(goal, _cure(seen, assets), _what_it_needs(seen, assets))
@@ -246,7 +250,7 @@ def _cure(seen: Observation, assets: Assets) -> tuple[Step, ...]:
         if seen.invented_did
         else "you asked for a fresh identity"
     )
-    request = ImageRequest("pvvx", seen.identity.model)
+    request = ImageRequest(Family.PVVX, seen.identity.model)
     steps = _enter(seen, replace(assets, may_replace_keys=True), request, f"{cause}; only custom firmware can erase it")
     return (
         *(_knowingly(step) for step in steps),

@@ -21,6 +21,7 @@ from mitherm.errors import (
     TransferFailed,
 )
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.models import same_version
 from mitherm.ops.bench import Bench
 from mitherm.ops.files.images import SelectedImage
@@ -37,7 +38,7 @@ from mitherm.radio.link import Link
 
 PaceChoice: TypeAlias = Literal["auto", "fast", "safe"]
 PACES: Final = {"auto": (Pace.FAST, Pace.SAFE), "fast": (Pace.FAST,), "safe": (Pace.SAFE,)}
-GIVE_UP_S: Final = {"stock": 7.5, "atc1441": 7.0}
+GIVE_UP_S: Final = {Family.STOCK: 7.5, Family.ATC1441: 7.0}
 """The inactivity limit of the running firmware and a little: after it a broken transfer has left nothing behind."""
 GIVE_UP_LONGEST_S: Final = 18.0
 """The same for pvvx, and for what is not known."""
@@ -219,7 +220,7 @@ def _not_verified(job: Job, after: Observation) -> NotVerified:
 
 def _gone(job: Job) -> NotVerified:
     """Everything was sent and the unit is silent: the likeliest causes first (product-needs.md F5)."""
-    if job.image.family == "zigbee":
+    if job.image.family is Family.ZIGBEE:
         return _failed(
             f"transferred; {job.image.label} does not speak Bluetooth, so it cannot be seen from here",
             "let your Zigbee coordinator search for new devices",

@@ -9,6 +9,7 @@ from typing import Final, Literal, TypeAlias
 from mitherm.device.observation import Observation
 from mitherm.errors import LinkError, NotSupported, NotVerified
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import meet
 from mitherm.protocol import stock
@@ -93,7 +94,7 @@ async def set_clock(bench: Bench, address: Address, basis: Basis = "local") -> C
 
 
 async def _set(bench: Bench, link: Link, seen: Observation, basis: Basis) -> Clock:
-    procedure = stock.set_clock if seen.family == "stock" else pvvx_client.set_clock
+    procedure = stock.set_clock if seen.family is Family.STOCK else pvvx_client.set_clock
     try:
         await run(procedure(count(bench.wall(), basis)), link)
         after = await _read(bench, link, seen, basis)
@@ -108,9 +109,9 @@ async def _set(bench: Bench, link: Link, seen: Observation, basis: Basis) -> Clo
 
 async def _read(bench: Bench, link: Link, seen: Observation, basis: Basis) -> Clock:
     match seen.family:
-        case "stock":
+        case Family.STOCK:
             seconds = await run(stock.read_clock(), link)
-        case "pvvx":
+        case Family.PVVX:
             seconds = await run(pvvx_client.read_clock(), link)
         case _:
             raise NotSupported(f"{seen.label} runs: it has no clock that could be read")

@@ -19,6 +19,7 @@ from mitherm.errors import (
     ProtocolError,
 )
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.record import UnitBackup
 from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, enforce
@@ -80,7 +81,7 @@ async def compare(bench: Bench, address: Address, request: Mapping[str, str], *,
 async def pvvx_unit(bench: Bench, address: Address) -> AsyncIterator[tuple[Link, Observation]]:
     """A link to a unit on pvvx firmware. Raises NotSupported, with the reason, for any other."""
     async with meet(bench, address) as (link, seen):
-        if seen.family == "pvvx":
+        if seen.family is Family.PVVX:
             yield link, seen
             return
         raise _unable(seen)
@@ -88,12 +89,12 @@ async def pvvx_unit(bench: Bench, address: Address) -> AsyncIterator[tuple[Link,
 
 def _unable(seen: Observation) -> NotSupported:
     match seen.family:
-        case "stock":
+        case Family.STOCK:
             return NotSupported(
                 f"{seen.label} runs: it keeps no settings beyond unit and comfort range, and forgets those",
                 hint="`mitherm bring UNIT --to pvvx` puts on a firmware with settings",
             )
-        case "atc1441":
+        case Family.ATC1441:
             return NotSupported(
                 f"{seen.label} runs: it answers no command, so no setting could be read back",
                 hint="`mitherm bring UNIT --to pvvx` puts on a firmware whose settings can be read",

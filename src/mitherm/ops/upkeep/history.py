@@ -10,6 +10,7 @@ from typing import Final
 
 from mitherm.errors import AnswerNeeded, LinkLost, LinkTimeout, NotSupported, NotVerified
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import meet
 from mitherm.ops.upkeep.clock import Basis, moment
@@ -36,7 +37,7 @@ class History:
     """The records of a unit, oldest first."""
 
     address: Address
-    family: str
+    family: Family
     rows: tuple[Row, ...]
     """pvvx: means of a period; stock: extremes of an hour. `time` is None where the clock was not set then."""
     links: int
@@ -69,9 +70,9 @@ async def fetch(bench: Bench, address: Address, basis: Basis = "local") -> Histo
         async with meet(bench, address) as (_, seen):
             family = seen.family
         match family:
-            case "pvvx":
+            case Family.PVVX:
                 history = await _pvvx(bench, address, basis)
-            case "stock":
+            case Family.STOCK:
                 history = await _stock(bench, address, basis)
             case _:
                 raise NotSupported(f"{seen.label} runs: it stores no records")
@@ -132,7 +133,7 @@ async def _pvvx(bench: Bench, address: Address, basis: Basis) -> History:
 
     links = await _again(bench, address, attempt, lambda: len(merged))
     rows = [_mean(record, basis) for record in reversed(merged)]
-    return History(address, "pvvx", tuple(rows), links)
+    return History(address, Family.PVVX, tuple(rows), links)
 
 
 def _until_gap(found: dict[int, Mean], first: int) -> list[Mean]:
@@ -180,7 +181,7 @@ async def _stock(bench: Bench, address: Address, basis: Basis) -> History:
     links = await _again(bench, address, attempt, lambda: len(merged))
     records = [merged[index] for index in sorted(merged)]
     span = newest - records[0].index + 1 if records else 0
-    return History(address, "stock", tuple(_hour(one, basis) for one in records), links, span - len(records))
+    return History(address, Family.STOCK, tuple(_hour(one, basis) for one in records), links, span - len(records))
 
 
 def _hour(record: stock.HistoryRecord, basis: Basis) -> Row:
@@ -218,10 +219,10 @@ async def clear(bench: Bench, address: Address) -> str:
         return outcome
 
 
-async def _stored(link: Link, family: str, label: str) -> bool:
+async def _stored(link: Link, family: Family, label: str) -> bool:
     """Whether there is a record. Raises NotSupported where they cannot be cleared."""
     match family:
-        case "pvvx":
+        case Family.PVVX:
             version = (await run(pvvx_client.read_config(), link)).version
             if version < SAFE_CLEAR_SINCE:
                 raise NotSupported(
@@ -230,7 +231,7 @@ async def _stored(link: Link, family: str, label: str) -> bool:
                     hint="`mitherm bring UNIT --to pvvx` updates it first",
                 )
             return bool(await run(pvvx_client.read_history(1), link))
-        case "stock":
+        case Family.STOCK:
             return (await run(stock.read_count(), link)).stored > 0
         case _:
             raise NotSupported(f"{label} runs: it stores no records")
@@ -239,7 +240,7 @@ async def _stored(link: Link, family: str, label: str) -> bool:
 async def _clear(bench: Bench, address: Address) -> str:
     async with meet(bench, address) as (link, seen):
         try:
-            if seen.family == "pvvx":
+            if seen.family is Family.PVVX:
                 await run(pvvx_client.clear_history(), link)
             else:
                 await run(write(STOCK_CLEAR, stock.CLEAR_HISTORY, response=True), link)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mitherm.device.observation import Observation
 from mitherm.errors import LinkError, ProtocolError
+from mitherm.model.family import Family
 from mitherm.ops.bench import Bench
 from mitherm.ops.target import find
 from mitherm.protocol.pvvx.client import read_config
@@ -15,7 +16,7 @@ _SET_CONFIG = b"\x55"
 
 async def setting_commands(bench: Bench, seen: Observation) -> tuple[bytes, ...]:
     """Commands for 1F1F that give another unit the same configuration; empty where there is none to read."""
-    if seen.family != "pvvx":
+    if seen.family is not Family.PVVX:
         return ()
     try:
         async with Link(bench.radio, await find(bench, seen.address)) as link:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from mitherm.model.family import Family
 from mitherm.model.gatt import GattTable
 from mitherm.virtual.board.chip import Chip
 
@@ -13,8 +14,8 @@ from mitherm.virtual.board.chip import Chip
 class BootImage:
     """What the boot rules found in flash (virtual-unit.md 3)."""
 
-    family: str
-    """stock, pvvx or atc1441."""
+    family: Family
+    """An updatable one."""
     version: str
     """1.0.0_0130, 5.8, or empty (atc1441)."""
     model: str
