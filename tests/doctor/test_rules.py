@@ -11,7 +11,7 @@ from mitherm.device.identify import Identity
 from mitherm.device.observation import Observation
 from mitherm.errors import UsageProblem
 from mitherm.model.address import Address
-from mitherm.model.family import Family
+from mitherm.model.family import BeaconFormat, Family
 from mitherm.model.gatt import GattTable
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration
@@ -25,7 +25,7 @@ from mitherm.store.journal import Run
 UNIT = Address.parse("A4:C1:38:00:00:01")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = datetime(2026, 2, 1, tzinfo=UTC)
-AIR = Air(listened_s=12, adverts=5, formats=frozenset({"mibeacon"}), rssi_dbm=-60)
+AIR = Air(listened_s=12, adverts=5, formats=frozenset({BeaconFormat.MIBEACON}), rssi_dbm=-60)
 
 
 def stock(version: str = "1.0.0_0130", **more: object) -> Observation:
