@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mitherm.cli.documents import Document
+from mitherm.model.family import Family
 from mitherm.store.inventory import KnownUnit
 from mitherm.store.journal import Run
 from mitherm.store.moments import iso
@@ -15,7 +16,7 @@ def known_unit(unit: KnownUnit) -> Document:
         "name": unit.name,
         "model": unit.model,
         "hardware": unit.hardware,
-        "firmware": {"family": unit.family or "unknown", "version": unit.version},
+        "firmware": {"family": (unit.family or Family.UNKNOWN).shown, "version": unit.version},
         "did": unit.did,
         "bound": unit.bound,
         "last_seen": iso(unit.last_seen) if unit.last_seen else None,
