@@ -65,8 +65,8 @@ class Rig:
                 mi_home.enter(unit.address, unit.keys, unit.spec.model)
         mi_home.save()
         self.keys = {unit.address: unit.keys for unit in made}
-        self.links = 0
-        """Connections made so far."""
+        self.link_times: list[float] = []
+        """When each connection so far was made, on the clock of its run."""
         self.writes: list[tuple[str, bytes]] = []
         """Everything that was written to a unit so far: characteristic and value."""
         self.messages: list[str] = []
@@ -118,14 +118,14 @@ class Rig:
         """The same units and stores in a copy of the folder."""
         rig = copy(self)
         rig.folder, rig.home = folder / "units", folder / "home"
-        rig.links, rig.writes, rig.events, rig.messages = 0, [], [], []
+        rig.link_times, rig.writes, rig.events, rig.messages = [], [], [], []
         return rig
 
     def _listen(self, unit: Unit) -> None:
         connect, write = unit.connect, unit.write
 
         def connected(now: float) -> list[Action]:
-            self.links += 1
+            self.link_times.append(now)
             return connect(now)
 
         def written(now: float, char: str, data: bytes) -> list[Action]:
@@ -134,6 +134,11 @@ class Rig:
 
         unit.connect, unit.write = connected, written
         unit.faults = Overheard(unit.faults, self.messages)
+
+    @property
+    def links(self) -> int:
+        """Connections made so far."""
+        return len(self.link_times)
 
     @property
     def updates_begun(self) -> int:

@@ -17,8 +17,10 @@ from mitherm.ops.bench import Bench
 from mitherm.ops.target import find
 from mitherm.radio.addresses import true_address
 from mitherm.radio.link import Link
+from mitherm.retry import retry
 
-ATTEMPTS = 3
+ATTEMPTS: Final = 3
+"""Links before a unit counts as unreadable: one is lost now and then at the edge of the range, three in a row are not."""
 _UNPAIRED: Final = frozenset({0x05, 0x08, 0x0C, 0x0F})
 """ATT errors: insufficient authentication, authorisation, key size, encryption."""
 
@@ -38,22 +40,20 @@ async def look(
 
     `ask_bound`: find out over a second connection whether stock holds keys (V5). `weigh`: see `inspect_link`.
     """
-    for attempt in range(ATTEMPTS):
+
+    async def once() -> Look:
         sighting = await find(bench, address, timeout_s)
-        try:
-            seen = await _once(bench, sighting, address, weigh)
-            if ask_bound and seen.family is Family.STOCK and seen.registered is None:
-                seen = await _with_bound(bench, sighting, seen)
-        except LinkError:
-            if attempt == ATTEMPTS - 1:
-                raise
-        else:
-            _remember(bench, address, seen)
-            return Look(sighting, seen)
-    raise AssertionError("unreachable")
+        observation = await _identified(bench, sighting, address, weigh)
+        if ask_bound and observation.family is Family.STOCK and observation.registered is None:
+            observation = await _with_bound(bench, sighting, observation)
+        return Look(sighting, observation)
+
+    result = await retry(once, LinkError, attempts=ATTEMPTS)
+    _remember(bench, address, result.seen)
+    return result
 
 
-async def _once(bench: Bench, sighting: Sighting, address: Address, weigh: bool) -> Observation:
+async def _identified(bench: Bench, sighting: Sighting, address: Address, weigh: bool) -> Observation:
     async with Link(bench.radio, sighting) as link:
         seen = await inspect_link(link, address, sighting, weigh=weigh)
     return _with_advert(seen, sighting)

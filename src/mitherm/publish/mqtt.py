@@ -15,6 +15,7 @@ from mitherm.publish.broker import Broker
 from mitherm.publish.queue import LIMIT, MessageQueue
 from mitherm.publish.sink import Sink
 from mitherm.publish.topics import OFFLINE, ONLINE, Layout, Message, bridge_topic
+from mitherm.retry import Backoff
 
 if TYPE_CHECKING:
     import aiomqtt
@@ -125,7 +126,7 @@ class MqttSink(Sink):
     async def _stay_connected(self) -> None:
         import aiomqtt
 
-        pause_s, clock = FIRST_PAUSE_S, asyncio.get_running_loop().time
+        backoff, clock = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S), asyncio.get_running_loop().time
         while not self._ended.is_set():
             begun = clock()
             try:
@@ -136,9 +137,10 @@ class MqttSink(Sink):
                 self._note(_leaf(group))
             finally:
                 self.connected = False
-            pause_s = FIRST_PAUSE_S if clock() - begun > STEADY_S else min(2 * pause_s, LONGEST_PAUSE_S)
+            if clock() - begun > STEADY_S:
+                backoff.reset()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), pause_s)
+                await asyncio.wait_for(self._ended.wait(), backoff.pause_s())
 
     def _note(self, problem: BaseException) -> None:
         """Raises Unavailable where trying again is useless."""

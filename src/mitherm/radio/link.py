@@ -28,12 +28,14 @@ from mitherm.model.sighting import Sighting
 from mitherm.protocol.effects import Notification
 from mitherm.radio.gatt import GattCharacteristic, GattClient, GattService, Radio
 from mitherm.radio.trace import trace
+from mitherm.retry import retry
 
 CONNECT_TIMEOUT_S: Final = 20.0
 """Twice what adverts every 2.5 to 10 s need on a weak adapter (product-needs.md 4.1)."""
 CONNECT_ATTEMPTS: Final = 3
 """Connecting fails at random on crowded adapters; three failures in a row are rarely chance (a rule of thumb)."""
 RETRY_PAUSE_S: Final = 0.5
+"""Between attempts, growing: what is left of a failed connection shall be gone before the next."""
 REQUEST_TIMEOUT_S: Final = 15.0
 """Half of what ATT allows (30 s), after which the bearer is dead anyway: asked sooner, a unit that sleeps with a latency
 of 49 and loses an event would be given up."""
@@ -81,16 +83,7 @@ class Link:
     # --- life ---------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        for attempt in range(1, self._attempts + 1):
-            try:
-                await self._connect()
-            except LinkError as error:
-                if attempt == self._attempts:
-                    raise
-                _log.info("connecting to %s, attempt %d: %s", self.sighting.address, attempt, error)
-                await asyncio.sleep(RETRY_PAUSE_S * attempt)
-            else:
-                break
+        await retry(self._connect, LinkError, attempts=self._attempts, pause_s=RETRY_PAUSE_S)
         return self
 
     async def __aexit__(

@@ -17,7 +17,6 @@ from mitherm.errors import (
     MiAuthRefused,
     MithermError,
     ProtocolError,
-    RadioUnavailable,
 )
 from mitherm.model.address import Address
 from mitherm.model.family import Family
@@ -33,6 +32,7 @@ from mitherm.protocol.pvvx.client import read_history
 from mitherm.protocol.stock import read_clock
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
+from mitherm.retry import retry
 
 ATTEMPTS: Final = 3
 """Connections before a unit counts as unreachable: a single lost one is nothing."""
@@ -46,17 +46,12 @@ _T = TypeVar("_T")
 
 async def contact(bench: Bench, address: Address, sighting: Sighting, *, history: bool = False) -> Contact:
     """Connect, identify, ask whether it is registered. `history`: read the unit's clock too."""
-    problem = ""
-    for _ in range(ATTEMPTS):
-        try:
-            found = await _once(bench, address, sighting, history)
-        except RadioUnavailable:
-            raise
-        except (LinkError, DeviceNotFound) as error:
-            problem = error.message
-            continue
-        return replace(found, seen=await _registered(bench, sighting, found.seen))
-    return Contact(problem=f"{ATTEMPTS} connections failed: {problem}")
+    trouble = (LinkError, DeviceNotFound)
+    try:
+        answers = await retry(lambda: _once(bench, address, sighting, history), trouble, attempts=ATTEMPTS)
+    except trouble as problem:
+        return Contact(problem=f"{ATTEMPTS} connections failed: {problem.message}")
+    return replace(answers, seen=await _registered(bench, sighting, answers.seen))
 
 
 async def _once(bench: Bench, address: Address, sighting: Sighting, history: bool) -> Contact:

@@ -16,6 +16,7 @@ from mitherm.ops.hearing.listen import all_keys, key_ring, wall_clock
 from mitherm.ops.hearing.streams import Streams
 from mitherm.primitives.secret import Secret
 from mitherm.publish.sink import Sink
+from mitherm.retry import Backoff
 from mitherm.store.inventory import KnownUnit
 
 TICK_S: Final = 1.0
@@ -110,7 +111,7 @@ class Monitor:
 
     async def _listen(self) -> None:
         """The scan, begun anew when the adapter fails or goes deaf."""
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while True:
             heard_before = self._heard
             try:
@@ -122,8 +123,9 @@ class Monitor:
                 if not self._heard:
                     raise
                 self._bench.warn(problem.message, problem.hint)
-                pause_s = FIRST_PAUSE_S if self._heard > heard_before else min(2 * pause_s, LONGEST_PAUSE_S)
-                await asyncio.sleep(pause_s)
+                if self._heard > heard_before:
+                    backoff.reset()
+                await asyncio.sleep(backoff.pause_s())
 
     async def _scan(self) -> None:
         """One scan; raises TimeoutError when it is deaf."""
@@ -153,14 +155,13 @@ class Monitor:
 
     async def _deliver(self, sink: Sink) -> None:
         """Run a sink; what time can heal is tried again, everything else ends the program."""
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while True:
             try:
                 return await sink.run()
             except* (BrokerUnreachable, DiskProblem) as group:
                 sink.problem = str(group.exceptions[0])
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            await asyncio.sleep(backoff.pause_s())
 
     async def _finish(self, deliveries: Sequence[asyncio.Task[None]]) -> None:
         for sink in self._sinks:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
-from mitherm.errors import KeysMismatch, KeysMissing, LinkError, LinkTimeout
+from mitherm.errors import KeysMismatch, KeysMissing, LinkError
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration
@@ -16,8 +17,10 @@ from mitherm.protocol.events import StepDone
 from mitherm.protocol.mi.client import login
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
+from mitherm.retry import retry
 
-LINK_ATTEMPTS = 3
+LINK_ATTEMPTS: Final = 3
+"""Links per token: a lost one says nothing about the token."""
 
 
 async def login_with_vault(bench: Bench, address: Address) -> KeyGeneration:
@@ -75,14 +78,14 @@ async def _open(bench: Bench, address: Address, generation: KeyGeneration) -> Li
     token = generation.keys.token
     if token is None:
         raise KeysMissing("this generation has no token")
-    for attempt in range(LINK_ATTEMPTS):
-        link = await Link(bench.radio, await find(bench, address)).__aenter__()
-        try:
-            await run(login(token, bench.entropy), link, on_event=bench.tell)
-        except BaseException as problem:
-            await link.__aexit__(None, None, None)
-            if isinstance(problem, LinkError | LinkTimeout) and attempt < LINK_ATTEMPTS - 1:
-                continue
-            raise
-        return link
-    raise AssertionError("unreachable")
+    return await retry(lambda: _logged_in_link(bench, address, token), LinkError, attempts=LINK_ATTEMPTS)
+
+
+async def _logged_in_link(bench: Bench, address: Address, token: Secret) -> Link:
+    link = await Link(bench.radio, await find(bench, address)).__aenter__()
+    try:
+        await run(login(token, bench.entropy), link, on_event=bench.tell)
+    except BaseException:
+        await link.__aexit__(None, None, None)
+        raise
+    return link

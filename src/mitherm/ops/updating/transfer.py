@@ -35,6 +35,7 @@ from mitherm.protocol.ota.extended import clear_area
 from mitherm.protocol.ota.packets import BANK_SIZE
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
+from mitherm.retry import retry
 
 PaceChoice: TypeAlias = Literal["auto", "fast", "safe"]
 PACES: Final = {"auto": (Pace.FAST, Pace.SAFE), "fast": (Pace.FAST,), "safe": (Pace.SAFE,)}
@@ -45,6 +46,7 @@ GIVE_UP_LONGEST_S: Final = 18.0
 REAPPEAR_S: Final = 60.0
 """How long a unit may take to advertise again: it clears the idle bank first, and a signature check takes seconds."""
 LOOK_AGAIN: Final = 3
+"""The first look may catch the dying link of the old firmware, the second its stale attribute table."""
 
 Found: TypeAlias = Literal["old-firmware", "other-firmware", "dark", "unreadable", "same-version"]
 
@@ -171,19 +173,20 @@ async def _link(bench: Bench, job: Job) -> AsyncIterator[Link]:
 async def _see_again(bench: Bench, job: Job) -> Observation:
     """The unit after its restart. A link that still belongs to the time before, or a stale table, is tried again."""
     bench.tell(StepStarted("verify", f"wait until {job.address} advertises again"))
-    problem: MithermError | None = None
-    for _ in range(LOOK_AGAIN):
-        try:
-            return (await look(bench, job.address, timeout_s=REAPPEAR_S, ask_bound=not job.step.login)).seen
-        except DeviceNotFound as gone:
-            raise _gone(job) from gone
-        except (LinkError, KeyProblem) as trouble:
-            problem = trouble
-    raise _failed(
-        f"transferred, and {job.address} advertises, but it cannot be read: {problem.message if problem else 'no answer'}",
-        "look again later with `mitherm info`",
-        "unreadable",
-    ) from problem
+
+    async def once() -> Observation:
+        return (await look(bench, job.address, timeout_s=REAPPEAR_S, ask_bound=not job.step.login)).seen
+
+    try:
+        return await retry(once, (LinkError, KeyProblem), attempts=LOOK_AGAIN)
+    except DeviceNotFound as gone:
+        raise _gone(job) from gone
+    except (LinkError, KeyProblem) as problem:
+        raise _failed(
+            f"transferred, and {job.address} advertises, but it cannot be read: {problem.message}",
+            "look again later with `mitherm info`",
+            "unreadable",
+        ) from problem
 
 
 def _verified(bench: Bench, job: Job, after: Observation) -> Observation:

@@ -41,7 +41,7 @@ class LoopbackClient:
         self._link_up = link_up
         self._on_disconnect = on_disconnect
         self._round_trip_s = round_trip_s
-        self._pump: UnitRunner | None = None
+        self._runner: UnitRunner | None = None
         self._deaf: asyncio.TimerHandle | None = None
         self._ended = asyncio.Event()
         self._callbacks: dict[str, tuple[LoopbackCharacteristic, Callable[[Any, bytearray], None]]] = {}
@@ -49,20 +49,20 @@ class LoopbackClient:
     @property
     def is_connected(self) -> bool:
         """True until the loss is known, also while the unit is silent already."""
-        return self._pump is not None and not self._ended.is_set()
+        return self._runner is not None and not self._ended.is_set()
 
     async def connect(self) -> None:
         """Wait for a connectable advert, connect, discover; no time limit of its own."""
-        self._pump = await self._link_up(self)
-        self.mtu_size = self._pump.unit.att_mtu
-        self.services = _services(self._pump.unit.gatt, self.mtu_size - _ATT_HEADER)
+        runner = await self._link_up(self)
+        self.mtu_size = runner.unit.att_mtu
+        self.services = _services(runner.unit.gatt, self.mtu_size - _ATT_HEADER)
         await self._answer_after(DISCOVERY_S)
 
     async def disconnect(self) -> None:
         """The central ends the link."""
-        if self._pump is not None and self.is_connected:
+        if self._runner is not None and self.is_connected:
             if self._deaf is None:
-                self._pump.disconnect()
+                self._runner.disconnect()
             self.lose(LOCAL_HOST_TERMINATED)
 
     # --- operations ---------------------------------------------------------------------------------------------------
@@ -108,9 +108,9 @@ class LoopbackClient:
         raise NotConnected(f"no characteristic has handle {handle}")
 
     def _linked(self) -> UnitRunner:
-        if self._pump is None or not self.is_connected:
+        if self._runner is None or not self.is_connected:
             raise NotConnected("not connected")
-        return self._pump
+        return self._runner
 
     async def _answer_after(self, seconds: float, *, silent: bool = False) -> None:
         """The answer arrives after `seconds`, unless the unit has fallen silent by then."""
@@ -122,6 +122,10 @@ class LoopbackClient:
     async def _silence(self) -> NoReturn:
         await self._ended.wait()
         raise NotConnected("the link was lost")
+
+    def join(self, runner: UnitRunner) -> None:
+        """The link stands from now on; what the unit does next, also ending it, is heard."""
+        self._runner = runner
 
     # --- what the unit does -------------------------------------------------------------------------------------------
 

@@ -94,6 +94,7 @@ class Loopback(Radio):
                 self._initiators.discard(initiator)
             if place.runner.unit.connectable:
                 place.client = client
+                client.join(place.runner)
                 place.runner.connect()
                 return place.runner
 
