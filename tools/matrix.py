@@ -83,7 +83,7 @@ def cells() -> Iterator[Cell]:
             image,
             extended=extended,
             records_saved=start.seen.records is not None,
-            has_keys=start.has_token,
+            can_log_in=start.can_log_in,
             synthetic_allowed=True,
         )
         label = " ".join(part for part in device[:2] if part)

@@ -10,12 +10,13 @@ import pytest
 from mitherm.device.identify import Identity
 from mitherm.device.observation import Observation
 from mitherm.errors import UsageProblem
+from mitherm.model.access import Access
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
 from mitherm.model.gatt import GattTable
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration
-from mitherm.ops.doctor.evidence import Air, Contact, Evidence, Login
+from mitherm.ops.doctor.evidence import Air, Contact, Evidence, Login, LoginAnswer
 from mitherm.ops.doctor.symptoms import SYMPTOMS, understand
 from mitherm.ops.doctor.table import CAUSES, diagnose
 from mitherm.primitives.secret import Secret
@@ -47,6 +48,12 @@ def generation(origin: str, token: bytes = b"\x01" * 12, **more: object) -> KeyG
     return KeyGeneration("id", UNIT, MiKeys(Secret(token), Secret(b"\x02" * 16)), origin, NOW, **more)  # type: ignore[arg-type]
 
 
+def login(keys: KeyGeneration, answer: LoginAnswer) -> Login:
+    """The token of a generation, tried."""
+    (token,) = Access((keys,)).tokens
+    return Login(token, answer)
+
+
 def ids(seen: Evidence) -> list[str]:
     """What is named."""
     return [finding.id for finding in diagnose(seen)]
@@ -56,7 +63,7 @@ def test_a_healthy_unit_has_no_finding() -> None:
     """Bound, with keys that open it."""
     keys = generation("extractor")
     seen = stock(registered=True, did="blt.3.1abcdefghijkl")
-    assert ids(evidence(seen, keys=(keys,), logins=(Login(keys, "right"),))) == []
+    assert ids(evidence(seen, access=Access((keys,)), logins=(login(keys, "right"),))) == []
 
 
 @pytest.mark.parametrize(
@@ -100,9 +107,9 @@ def test_lost_hardware_string_comes_before_a_genuine_did() -> None:
 def test_keys_that_were_erased_here_are_not_missed() -> None:
     """After `bring --to mi-home-ready` an unbound unit is as it should be."""
     keys = generation("activation")
-    assert ids(evidence(stock(), keys=(keys,))) == ["mi-home-29/14"]
+    assert ids(evidence(stock(), access=Access((keys,)))) == ["mi-home-29/14"]
     erased = Run("1", "bring", UNIT, LATER, steps=("erase-mi-records", "flash stock 1.0.0_0130"), outcome="verified")
-    assert ids(evidence(stock(), keys=(keys,), runs=(erased,))) == []
+    assert ids(evidence(stock(), access=Access((keys,)), runs=(erased,))) == []
 
 
 def test_superseded_account_keys_are_history() -> None:
@@ -110,18 +117,18 @@ def test_superseded_account_keys_are_history() -> None:
     ours = generation("activation", b"\x03" * 12)
     account = generation("extractor")
     seen = stock(registered=True, did="blt.3.1abcdefghijkl")
-    logins = (Login(ours, "right"), Login(account, "wrong"))
-    assert ids(evidence(seen, keys=(account, ours), logins=logins)) == ["mi-home-29/9"]
+    logins = (login(ours, "right"), login(account, "wrong"))
+    assert ids(evidence(seen, access=Access((ours, account)), logins=logins)) == ["mi-home-29/9"]
     past = replace(account, superseded=LATER)
-    assert ids(evidence(seen, keys=(past, ours), logins=(logins[0], Login(past, "wrong")))) == []
+    assert ids(evidence(seen, access=Access((ours, past)), logins=(logins[0], login(past, "wrong")))) == []
 
 
 def test_one_right_token_is_enough() -> None:
     """F2 is not said while any token opens the unit."""
     old, new = generation("typed"), generation("typed", b"\x04" * 12)
     seen = stock(registered=True, did="blt.3.1abcdefghijkl")
-    assert ids(evidence(seen, keys=(old, new), logins=(Login(old, "wrong"), Login(new, "right")))) == []
-    assert ids(evidence(seen, keys=(old,), logins=(Login(old, "wrong"),))) == ["F2"]
+    assert ids(evidence(seen, access=Access((new, old)), logins=(login(old, "wrong"), login(new, "right")))) == []
+    assert ids(evidence(seen, access=Access((old,)), logins=(login(old, "wrong"),))) == ["F2"]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_keys_come_back(vault: Vault, tmp_path: Path) -> None:
 def test_an_empty_vault_has_nothing(vault: Vault) -> None:
     """Reading before anything was written is no error and creates nothing."""
     assert (vault.units(), vault.generations(UNIT), vault.current(UNIT), vault.problems()) == ((), (), None, ())
-    assert (vault.backups(UNIT), vault.all_bind_keys(UNIT)) == ((), ())
+    assert (vault.backups(UNIT), vault.access(UNIT).bind_keys) == ((), ())
 
 
 def test_same_keys_twice_make_one_generation(vault: Vault) -> None:
@@ -118,8 +118,8 @@ def test_superseded_keys_are_kept_but_not_current(vault: Vault) -> None:
     one = vault.confirm(vault.add(UNIT, mi_keys(1), "account", NOW), NOW)
     vault.supersede(one, NOW + HOUR)
     assert vault.current(UNIT) is None
-    assert vault.ranked(UNIT)[0].keys == mi_keys(1)
-    assert vault.ranked(UNIT)[0].superseded == NOW + HOUR
+    assert vault.access(UNIT).generations[0].keys == mi_keys(1)
+    assert vault.access(UNIT).generations[0].superseded == NOW + HOUR
     vault.confirm(one, NOW + 2 * HOUR)
     assert vault.current(UNIT).keys == mi_keys(1)
 
@@ -137,7 +137,7 @@ def test_ranking_tries_the_likeliest_first(vault: Vault) -> None:
     one, three, _, _ = (vault.add(UNIT, mi_keys(n), "account", NOW + n * HOUR) for n in numbers)
     vault.confirm(one, NOW)
     vault.supersede(three, NOW)
-    assert [one.keys for one in vault.ranked(UNIT)] == [mi_keys(n) for n in (1, 7, 5, 3)]
+    assert [one.keys for one in vault.access(UNIT).generations] == [mi_keys(n) for n in (1, 7, 5, 3)]
 
 
 def test_beacon_keys_stand_beside(vault: Vault) -> None:
@@ -147,16 +147,16 @@ def test_beacon_keys_stand_beside(vault: Vault) -> None:
     stored = vault.add(UNIT, beacon_key, "pvvx", NOW + HOUR, kind="beacon_key")
     assert vault.current(UNIT).keys == mi_keys(1)
     assert vault.current(UNIT, "beacon_key") == stored
-    assert vault.all_bind_keys(UNIT) == (mi_keys(1).bind_key, beacon_key.bind_key)
+    assert vault.access(UNIT).bind_keys == (mi_keys(1).bind_key, beacon_key.bind_key)
 
 
-def test_all_bind_keys_has_no_duplicates(vault: Vault) -> None:
+def test_bind_keys_have_no_duplicates(vault: Vault) -> None:
     """Each key is tried once, the confirmed one first."""
     old = vault.add(UNIT, mi_keys(1), "account", NOW)
     vault.add(UNIT, mi_keys(5), "account", NOW)
     vault.add(UNIT, MiKeys(bind_key=mi_keys(1).bind_key), "pvvx", NOW, kind="beacon_key")
     vault.confirm(old, NOW)
-    assert vault.all_bind_keys(UNIT) == (mi_keys(1).bind_key, mi_keys(5).bind_key)
+    assert vault.access(UNIT).bind_keys == (mi_keys(1).bind_key, mi_keys(5).bind_key)
 
 
 def test_find_sees_every_generation(vault: Vault) -> None:

@@ -17,14 +17,15 @@ from mitherm.cli.bench import open_bench, present, stores
 from mitherm.cli.context import App
 from mitherm.device.observation import Observation
 from mitherm.model.family import Family
+from mitherm.model.keys import BIND_KEY_LENGTH, TOKEN_LENGTH, did_record
 from mitherm.ops.bench import Bench, Stores
 from mitherm.ops.updating.execute import UpdateResult
 from mitherm.ops.updating.flash import report
 from mitherm.ops.upkeep.settings import setting_commands
+from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStarted
 from mitherm.store.inventory import Inventory
 from mitherm.store.journal import Journal
-from mitherm.store.vault import Vault
 from mitherm.virtual.clock import run_virtual
 from mitherm.virtual.loopback.radio import Loopback
 from mitherm.virtual.twin import TwinFacts, make_twin
@@ -110,12 +111,6 @@ def _of_the_twin(event: Event) -> Event:
 def facts_of(seen: Observation, settings: tuple[bytes, ...]) -> TwinFacts:
     """What the twin is made of. Keys come from the unit's own records, else from the vault."""
     records = seen.records
-    current = (
-        stores().vault.current(seen.address) if seen.family is Family.STOCK and seen.registered is not False else None
-    )
-    keys = records.keys if records is not None else None
-    if current is not None and current.keys.token is not None and current.keys.bind_key is not None:
-        keys = type(current.keys.token)(current.keys.record)
     return TwinFacts(
         address=seen.address,
         firmware=f"{seen.family}-{seen.version}" if seen.version else seen.family,
@@ -123,15 +118,24 @@ def facts_of(seen: Observation, settings: tuple[bytes, ...]) -> TwinFacts:
         hardware=seen.identity.hardware,
         battery_mv=seen.battery_mv,
         did=records.did if records is not None else _did(seen),
-        keys=keys,
+        keys=records.keys if records is not None else _key_record(seen),
         deleted=records.deleted if records is not None else (),
         settings=settings,
     )
 
 
-def _did(seen: Observation) -> bytes | None:
-    from mitherm.model.keys import did_record
+def _key_record(seen: Observation) -> Secret | None:
+    """What a bound stock unit holds, as far as the vault knows; unknown parts are drawn, so that the twin is bound too."""
+    if seen.family is not Family.STOCK or seen.registered is False:
+        return None
+    current = stores().vault.access(seen.address).current_token
+    if current is None:
+        return Secret(os.urandom(TOKEN_LENGTH + BIND_KEY_LENGTH)) if seen.registered else None
+    bind_key = current.generation.keys.bind_key
+    return Secret(current.secret.reveal() + (bind_key.reveal() if bind_key else os.urandom(BIND_KEY_LENGTH)))
 
+
+def _did(seen: Observation) -> bytes | None:
     return did_record(seen.did) if seen.did is not None else None
 
 
@@ -139,13 +143,14 @@ def _bench(radio: Any, folder: Path, tell: Callable[[Event], None], waivers: fro
     import asyncio
 
     real = stores()
-    own = Vault(folder / "vault")
-    for address in real.vault.units():
-        for generation in real.vault.generations(address):
-            own.add(address, generation.keys, generation.origin, present(), kind=generation.kind)
     return Bench(
         radio=radio,
-        stores=Stores(own, Journal(folder / "journal.jsonl"), Inventory(folder / "inventory.json"), real.library),
+        stores=Stores(
+            real.vault.copy(folder / "vault"),
+            Journal(folder / "journal.jsonl"),
+            Inventory(folder / "inventory.json"),
+            real.library,
+        ),
         entropy=os.urandom,
         wall=present,
         clock=asyncio.get_running_loop().time,

@@ -55,6 +55,18 @@ class MiKeys:
         return cls(Secret(record[:TOKEN_LENGTH]), Secret(record[TOKEN_LENGTH:]), did)
 
     @property
+    def login_token(self) -> Secret | None:
+        """The token, unless it stands for none: blank flash reads as all ones, and programs write zeros for "unknown"."""
+        if self.token is None or set(self.token.reveal()) in ({0x00}, {0xFF}):
+            return None
+        return self.token
+
+    @property
+    def complete(self) -> bool:
+        """Whether both parts of a key record are known."""
+        return self.token is not None and self.bind_key is not None
+
+    @property
     def record(self) -> bytes:
         """The 28-byte key record; raises ValueError unless both parts are known."""
         if self.token is None or self.bind_key is None:

@@ -10,6 +10,7 @@ other: it is left out and `problems` names it. Write errors are DiskProblem or V
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from mitherm.errors import SchemaTooNew, StoreError, VaultProblem
+from mitherm.model.access import Access
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration, KeyKind, StoredBackup, UnitBackup
-from mitherm.primitives.secret import Secret
 from mitherm.store import documents
 from mitherm.store.atomic import append_line, create_durably, private_folder, probe
 from mitherm.store.documents import Malformed
@@ -86,27 +87,14 @@ class Vault:
         found, _ = self._generations(address)
         return found
 
-    def ranked(self, address: Address, kind: KeyKind = "mi") -> tuple[KeyGeneration, ...]:
-        """All generations, the likeliest to be in use first: last confirmed, then newest, then superseded ones."""
-        order = {name: rank for rank, (name, _, _) in enumerate(self._marks(address)[0])}
-
-        def likelihood(entry: tuple[int, KeyGeneration]) -> tuple[int, int]:
-            age, one = entry
-            if one.superseded is not None:
-                return 0, age
-            return (1, age) if one.confirmed is None else (2, order[one.id])
-
-        entries = enumerate(self.generations(address))
-        return tuple(one for _, one in sorted(entries, key=likelihood, reverse=True) if one.kind == kind)
+    def access(self, address: Address) -> Access:
+        """What these keys open: the one answer to "can we log in", "which keys read it", "what is current"."""
+        return Access(self._ranked(address, "mi"), self._ranked(address, "beacon_key"))
 
     def current(self, address: Address, kind: KeyKind = "mi") -> KeyGeneration | None:
         """The keys the unit most likely holds: the last confirmed, else the newest; None if all were superseded."""
-        return next((one for one in self.ranked(address, kind) if one.superseded is None), None)
-
-    def all_bind_keys(self, address: Address) -> tuple[Secret, ...]:
-        """Every bind key the unit may encrypt with, the likeliest first, beacon keys included; no duplicates."""
-        ranked = (*self.ranked(address), *self.ranked(address, "beacon_key"))
-        return tuple(dict.fromkeys(one.keys.bind_key for one in ranked if one.keys.bind_key is not None))
+        access = self.access(address)
+        return access.current if kind == "mi" else access.current_beacon_key
 
     # --- backups ------------------------------------------------------------------------------------------------------
 
@@ -143,6 +131,12 @@ class Vault:
                 found += problems
         return tuple(found)
 
+    def copy(self, folder: Path) -> Vault:
+        """An independent vault in `folder`, marks and backups and all: what a rehearsal works on."""
+        if self._folder.exists():
+            shutil.copytree(self._folder, folder)
+        return Vault(folder)
+
     def check_writable(self, address: Address | None = None) -> None:
         """Prove that the next write (about this unit) will succeed; raises DiskProblem. To call before any message."""
         private_folder(self._folder)
@@ -154,6 +148,19 @@ class Vault:
                 probe(folder, _PROBE_SIZE)
 
     # ------------------------------------------------------------------------------------------------------------------
+
+    def _ranked(self, address: Address, kind: KeyKind) -> tuple[KeyGeneration, ...]:
+        """The likeliest to be in use first: last confirmed, then newest, then superseded ones."""
+        order = {name: rank for rank, (name, _, _) in enumerate(self._marks(address)[0])}
+
+        def likelihood(entry: tuple[int, KeyGeneration]) -> tuple[int, int]:
+            age, generation = entry
+            if generation.superseded is not None:
+                return 0, age
+            return (1, age) if generation.confirmed is None else (2, order[generation.id])
+
+        entries = enumerate(one for one in self.generations(address) if one.kind == kind)
+        return tuple(generation for _, generation in sorted(entries, key=likelihood, reverse=True))
 
     def _unit(self, address: Address) -> Path:
         return self._folder / address.compact

@@ -124,8 +124,13 @@ def _unit(one: Evidence) -> dict[str, object]:
         "did": seen.did if seen is not None else None,
         "mi_generation": seen.mi_generation if seen is not None else None,
         "registered": seen.registered if seen is not None else None,
-        "keys": [{"fingerprint": key.keys.fingerprint, "origin": key.origin, "kind": key.kind} for key in one.keys],
-        "logins": [{"fingerprint": each.generation.keys.fingerprint, "answer": each.answer} for each in one.logins],
+        "keys": [
+            {"fingerprint": key.keys.fingerprint, "origin": key.origin, "kind": key.kind}
+            for key in sorted((*one.access.generations, *one.access.beacon_keys), key=lambda key: key.created)
+        ],
+        "logins": [
+            {"fingerprint": each.token.generation.keys.fingerprint, "answer": each.answer} for each in one.logins
+        ],
     }
 
 

@@ -18,9 +18,9 @@ from mitherm.errors import (
     MithermError,
     ProtocolError,
 )
+from mitherm.model.access import LoginToken
 from mitherm.model.address import Address
 from mitherm.model.family import Family
-from mitherm.model.record import KeyGeneration
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
 from mitherm.ops.doctor.evidence import Contact, Login, LoginAnswer
@@ -122,17 +122,16 @@ async def _registered(bench: Bench, sighting: Sighting, seen: Observation | None
         return seen
 
 
-async def try_tokens(bench: Bench, sighting: Sighting, generations: Sequence[KeyGeneration]) -> tuple[Login, ...]:
+async def try_tokens(bench: Bench, sighting: Sighting, tokens: Sequence[LoginToken]) -> tuple[Login, ...]:
     """Log in with each token, on a link of its own: after a mismatch the unit ignores the next one."""
     known: dict[Secret, LoginAnswer] = {}
     tried: list[Login] = []
-    for generation in generations:
-        token = generation.keys.token
-        if token is None or (token not in known and len(known) == MOST_TOKENS):
-            continue
-        if token not in known:
-            known[token] = await _login(bench, sighting, token)
-        tried.append(Login(generation, known[token]))
+    for token in tokens:
+        if token.secret not in known:
+            if len(known) == MOST_TOKENS:
+                continue
+            known[token.secret] = await _login(bench, sighting, token.secret)
+        tried.append(Login(token, known[token.secret]))
     return tuple(tried)
 
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from mitherm.device.observation import Observation
+from mitherm.model.access import Access, LoginToken
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
-from mitherm.model.record import KeyGeneration
 from mitherm.ops.doctor.host import Host
 from mitherm.ops.doctor.symptoms import Told
 from mitherm.store.inventory import KnownUnit
@@ -70,13 +70,13 @@ class Contact:
 class Login:
     """One token of the vault, tested (V6)."""
 
-    generation: KeyGeneration
+    token: LoginToken
     answer: LoginAnswer
 
     @property
     def from_account(self) -> bool:
         """Whether this is what the cloud believes the unit holds."""
-        return self.generation.origin not in CLOUD_ORIGINS_NOT
+        return self.token.generation.origin not in CLOUD_ORIGINS_NOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class Evidence:
     contact: Contact | None = None
     """None where the unit was not heard."""
     logins: tuple[Login, ...] = ()
-    keys: tuple[KeyGeneration, ...] = ()
-    """The vault's generations, oldest first."""
+    access: Access = field(default_factory=Access)
+    """What the vault has of the unit."""
     saved_config: bytes | None = None
     """The newest reply to 55 in the vault."""
     runs: tuple[Run, ...] = ()
@@ -133,16 +133,6 @@ class Evidence:
         if seen is None:
             return None
         return seen if 2 in (seen.mi_generation, seen.identity.generation) else None
-
-    @property
-    def has_token(self) -> bool:
-        """Whether the vault has a token of this unit."""
-        return any(one.keys.token is not None for one in self.keys)
-
-    @property
-    def has_bind_key(self) -> bool:
-        """Whether the vault has a bind key of this unit."""
-        return any(one.keys.bind_key is not None for one in self.keys)
 
     @property
     def answers(self) -> set[LoginAnswer]:

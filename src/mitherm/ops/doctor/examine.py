@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mitherm.errors import ImageCorrupt, MithermError, RadioUnavailable
+from mitherm.model.access import LoginToken
 from mitherm.model.address import Address
 from mitherm.model.family import Family
-from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Bench
 from mitherm.ops.doctor.contact import contact, try_tokens
 from mitherm.ops.doctor.evidence import Air, Contact, Evidence, Login
@@ -111,7 +111,7 @@ def _about_host(bench: Bench, told: Told, host: Host, heard: Listening) -> Evide
 
 async def _about_unit(bench: Bench, told: Told, host: Host, heard: Listening, address: Address) -> Evidence:
     known = bench.stores.inventory.get(address)
-    keys = bench.stores.vault.generations(address)
+    access = bench.stores.vault.access(address)
     there = heard.units.get(address)
     found = await contact(bench, address, there.sighting, history="history" in told.names) if there else None
     return Evidence(
@@ -120,8 +120,8 @@ async def _about_unit(bench: Bench, told: Told, host: Host, heard: Listening, ad
         unit=address,
         air=heard.air(address, bench.clock()),
         contact=found,
-        logins=await _logins(bench, there, found, bench.stores.vault.ranked(address)),
-        keys=keys,
+        logins=await _logins(bench, there, found, access.tokens),
+        access=access,
         saved_config=_saved_config(bench, address),
         runs=bench.stores.journal.runs(address=address),
         known=known,
@@ -129,13 +129,13 @@ async def _about_unit(bench: Bench, told: Told, host: Host, heard: Listening, ad
 
 
 async def _logins(
-    bench: Bench, there: Heard | None, found: Contact | None, generations: Sequence[KeyGeneration]
+    bench: Bench, there: Heard | None, found: Contact | None, tokens: Sequence[LoginToken]
 ) -> tuple[Login, ...]:
     """V6, where a login can tell anything: stock firmware that is registered."""
     seen = found.seen if found is not None else None
     if there is None or seen is None or seen.family is not Family.STOCK or not seen.registered:
         return ()
-    return await try_tokens(bench, there.sighting, generations)
+    return await try_tokens(bench, there.sighting, tokens)
 
 
 def _saved_config(bench: Bench, address: Address) -> bytes | None:

@@ -139,6 +139,6 @@ def all_keys(bench: Bench) -> KeyRing:
     ring = KeyRing()
     vault = bench.stores.vault
     for address in vault.units():
-        for key in reversed(vault.all_bind_keys(address)):
+        for key in reversed(vault.access(address).bind_keys):
             ring.add(BeaconKey(key), address)
     return ring

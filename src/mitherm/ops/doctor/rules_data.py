@@ -21,7 +21,7 @@ _PROBED: Final = ("hw_ver", "lp_measures", "")
 
 def keys_from_account(seen: Evidence) -> Proof | None:
     """F1."""
-    if seen.generation_2 is None or seen.has_token or not seen.unprompted("activating", "login-refused"):
+    if seen.generation_2 is None or seen.access.can_log_in or not seen.unprompted("activating", "login-refused"):
         return None
     return because(f"{seen.generation_2.label} refuses activation by a tool", "the vault has no token of it")
 
@@ -30,13 +30,13 @@ def old_token(seen: Evidence) -> Proof | None:
     """F2."""
     if seen.stock is None or not seen.logins or not seen.answers <= {"wrong", "refused"}:
         return None
-    keys = [one.keys.bind_key.reveal() for one in seen.keys if one.keys.bind_key is not None]
-    tokens = [one.generation.keys.token.reveal() for one in seen.logins if one.generation.keys.token is not None]
-    mixed = any(key.startswith(token) for token in tokens for key in keys)
+    keys = [key.reveal() for key in seen.access.bind_keys]
+    mixed = any(key.startswith(login.token.secret.reveal()) for login in seen.logins for key in keys)
+    newest = max(login.token.generation.created for login in seen.logins)
     return because(
         f"none of the {len(seen.logins)} token(s) in the vault opens the unit",
         "a token is the beginning of a bind key: it was typed into the wrong field" if mixed else None,
-        f"the newest is of {seen.keys[-1].created:%Y-%m-%d}; the unit got others since" if not mixed else None,
+        f"the newest is of {newest:%Y-%m-%d}; the unit got others since" if not mixed else None,
     )
 
 
@@ -56,7 +56,7 @@ def foreign_identity(seen: Evidence) -> Proof | None:
 def not_decrypted(seen: Evidence) -> Proof | None:
     """F10."""
     air = seen.air
-    if not air.encrypted or air.decrypted or not seen.has_bind_key:
+    if not air.encrypted or air.decrypted or not seen.access.bind_keys:
         return None
     stock = BeaconFormat.MIBEACON in air.formats
     return because(
@@ -154,7 +154,7 @@ def receiver_shows_nothing(seen: Evidence) -> Proof | None:
     if (
         air.encrypted
         and not air.decrypted
-        and not seen.has_bind_key
+        and not seen.access.bind_keys
         and seen.unprompted("home-assistant", "undecrypted")
     ):
         return because(

@@ -102,12 +102,12 @@ def activated_by_tool(seen: Evidence) -> Proof | None:
     if seen.stock is None:
         return None
     refuted = [one for one in seen.logins if one.from_account and one.answer != "right"]
-    stale = [one for one in refuted if one.generation.superseded is None]
+    stale = [one for one in refuted if one.token.generation.superseded is None]
     proven = [one for one in seen.logins if not one.from_account and one.answer == "right"]
     if stale and proven:
         return because(
-            f"the account's token {stale[-1].generation.keys.fingerprint} does not open the unit",
-            f"the token {proven[0].generation.keys.fingerprint} of a later {proven[0].generation.origin} does",
+            f"the account's token {stale[-1].token.generation.keys.fingerprint} does not open the unit",
+            f"the token {proven[0].token.generation.keys.fingerprint} of a later {proven[0].token.generation.origin} does",
             command="mitherm keys export --for ha {unit}",
         )
     if refuted and seen.says("undecrypted") and "right" not in seen.answers:
@@ -155,11 +155,11 @@ def registration_failed(seen: Evidence) -> Proof | None:
 
 def lost_binding(seen: Evidence) -> Proof | None:
     """Row 14."""
-    if seen.stock is None or seen.stock.registered is not False or not seen.has_token or _erased_by_us(seen):
+    if seen.stock is None or seen.stock.registered is not False or not seen.access.tokens or _erased_by_us(seen):
         return None
     return because(
         "the unit answers E0: it holds no keys",
-        f"the vault has {len(seen.keys)} generation(s) of keys of it",
+        f"the vault has {len(seen.access.tokens)} token(s) of it",
         f"its DID {seen.stock.did} is still there, as after the reset pad" if seen.stock.did else None,
         command=FETCH if seen.generation_2 is not None else "mitherm activate {unit}",
     )
@@ -228,7 +228,7 @@ def _history(seen: Evidence) -> str | None:
 
 def _erased_by_us(seen: Evidence) -> bool:
     """Whether the keys are gone because the user had them erased here."""
-    newest = max((one.confirmed or one.created for one in seen.keys), default=None)
+    newest = max((one.confirmed or one.created for one in seen.access.generations), default=None)
     return any(
         newest is not None
         and (run.finished or run.started) > newest

@@ -51,8 +51,8 @@ class Case:
     goal: str = ""
     """Where the whole plan leads, for `bring`."""
     records_saved: bool = False
-    has_keys: bool = False
-    """Whether the vault can log in to this unit."""
+    can_log_in: bool = False
+    """Whether there is a token for this unit; a bind key opens nothing."""
     refused_before: bool = False
     """Whether an image like this came to nothing on this unit: the old firmware was back."""
     known_board: str | None = None

@@ -118,11 +118,11 @@ def way_back(case: Case) -> Verdict:
         return ok(f"{case.seen.label} runs already")
     if case.goal == "mi-home-ready":
         return ok("Mi Home will give the unit new keys, and the owner's account shows them")
-    if case.has_keys:
-        return ok("the vault has keys of this unit")
+    if case.can_log_in:
+        return ok("the vault has a token of this unit")
     return refuse(
-        f"the way back from stock {found.version} needs keys, and the vault has none of this unit",
-        "the next change would need a login with keys from the owner's account, or the wire",
+        f"the way back from stock {found.version} needs a login, and the vault has no token of this unit",
+        "the next change would need a token from the owner's account, or the wire; a bind key alone opens nothing",
     )
 
 

@@ -48,7 +48,7 @@ async def listen(
 
 def all_keys(vault: Vault) -> Keys:
     """Every bind key of every generation of every unit. Raises StoreError."""
-    return {address: vault.all_bind_keys(address) for address in vault.units()}
+    return {address: vault.access(address).bind_keys for address in vault.units()}
 
 
 def key_ring(keys: Keys) -> KeyRing:

@@ -104,7 +104,7 @@ def keys_of(bench: Bench, address: Address | None) -> Iterable[BeaconKey]:
     """All bind keys the vault has for a unit, likeliest first."""
     if address is None:
         return ()
-    return (BeaconKey(key) for key in bench.stores.vault.all_bind_keys(address))
+    return (BeaconKey(key) for key in bench.stores.vault.access(address).bind_keys)
 
 
 def _decoded(uuid: int, data: bytes, address: Address | None, keys: Iterable[BeaconKey]) -> Reading | Undecoded:

@@ -23,19 +23,20 @@ _IMPORT_HINT = "`mitherm keys fetch`, `mitherm keys import FILE`, `mitherm activ
 
 def everything(vault: Vault, address: Address) -> tuple[KeyGeneration, ...]:
     """All keys of a unit, the likeliest first, beacon keys last. Raises KeysMissing when the vault knows nothing of it."""
-    found = (*vault.ranked(address), *vault.ranked(address, "beacon_key"))
-    if not found and not vault.backups(address):
+    access = vault.access(address)
+    generations = (*access.generations, *access.beacon_keys)
+    if not generations and not vault.backups(address):
         raise KeysMissing(f"the vault has nothing of {address}", hint=_IMPORT_HINT)
-    return found
+    return generations
 
 
 def in_use(stores: Stores, address: Address) -> KeyGeneration | None:
     """The keys that readers of beacons need: those of Mi, or pvvx' own where that firmware was seen last."""
     unit = stores.inventory.get(address)
-    beacon_key = stores.vault.current(address, "beacon_key")
-    if unit is not None and unit.family is Family.PVVX and beacon_key is not None:
-        return beacon_key
-    return stores.vault.current(address) or beacon_key
+    access = stores.vault.access(address)
+    if unit is not None and unit.family is Family.PVVX and access.current_beacon_key is not None:
+        return access.current_beacon_key
+    return access.current or access.current_beacon_key
 
 
 def choose(vault: Vault, address: Address, text: str | None) -> KeyGeneration:
@@ -43,13 +44,12 @@ def choose(vault: Vault, address: Address, text: str | None) -> KeyGeneration:
 
     Raises KeysMissing, UsageProblem when several fit.
     """
-    pairs = [one for one in vault.ranked(address) if one.keys.token is not None and one.keys.bind_key is not None]
+    access = vault.access(address)
     if text is None:
-        current = next((one for one in pairs if one.superseded is None), None)
-        if current is None:
+        if access.current_pair is None:
             raise KeysMissing(f"the vault has no token and bind key of {address}", hint=_IMPORT_HINT)
-        return current
-    fitting = [one for one in pairs if one.id.startswith(text) or one.keys.fingerprint == text.lower()]
+        return access.current_pair
+    fitting = [one for one in access.pairs if one.id.startswith(text) or one.keys.fingerprint == text.lower()]
     if not fitting:
         raise KeysMissing(
             f"the vault has no pair {text!r} of {address}", hint=f"`mitherm keys show {address}` lists the ids"

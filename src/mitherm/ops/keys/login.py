@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from mitherm.errors import KeysMismatch, KeysMissing, LinkError
+from mitherm.model.access import LoginToken
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration
@@ -40,52 +41,48 @@ async def login_with_token(bench: Bench, address: Address, token: Secret) -> Key
 
 @asynccontextmanager
 async def logged_in(bench: Bench, address: Address) -> AsyncIterator[tuple[Link, KeyGeneration]]:
-    """A connection on which the unit accepted a login. Each token is tried on a link of its own: after a mismatch the
-    unit waits for the end of that conversation and would ignore the next one."""
-    candidates = [one for one in bench.stores.vault.ranked(address) if one.keys.token is not None]
-    if not candidates:
+    """A connection on which the unit accepted a login. Raises KeysMissing, KeysMismatch.
+
+    Each token is tried on a link of its own: after a mismatch the unit waits for the end of that conversation and would
+    ignore the next one.
+    """
+    tokens = bench.stores.vault.access(address).tokens
+    if not tokens:
         raise KeysMissing(
             f"the vault has no token of {address}",
             hint="`mitherm keys fetch` (from your account), `mitherm keys import FILE`, or for a stock 1.x unit `mitherm activate`",
         )
-    link, generation = await _first_that_opens(bench, address, candidates)
-    try:
+    async with AsyncExitStack() as stack:
+        link, token = await _first_that_opens(bench, address, tokens, stack)
+        generation = bench.stores.vault.confirm(token.generation, bench.wall())
+        bench.tell(StepDone("login", f"logged in with keys {generation.keys.fingerprint}"))
         yield link, generation
-    finally:
-        await link.__aexit__(None, None, None)
 
 
 async def _first_that_opens(
-    bench: Bench, address: Address, candidates: Sequence[KeyGeneration]
-) -> tuple[Link, KeyGeneration]:
-    last: KeysMismatch | None = None
-    for generation in candidates:
+    bench: Bench, address: Address, tokens: Sequence[LoginToken], stack: AsyncExitStack
+) -> tuple[Link, LoginToken]:
+    """The link that `stack` closes, and the token that opened it."""
+    mismatch: KeysMismatch | None = None
+    for token in tokens:
         try:
-            link = await _open(bench, address, generation)
-        except KeysMismatch as mismatch:
-            last = mismatch
-            continue
-        confirmed = bench.stores.vault.confirm(generation, bench.wall())
-        bench.tell(StepDone("login", f"logged in with keys {generation.keys.fingerprint}"))
-        return link, confirmed
+            return await _open(bench, address, token.secret, stack), token
+        except KeysMismatch as problem:
+            mismatch = problem
     raise KeysMismatch(
-        f"none of the {len(candidates)} tokens in the vault opens {address}",
+        f"none of the {len(tokens)} tokens in the vault opens {address}",
         hint="the unit was activated or added elsewhere since; fetch its keys anew and import them",
-    ) from last
+    ) from mismatch
 
 
-async def _open(bench: Bench, address: Address, generation: KeyGeneration) -> Link:
-    token = generation.keys.token
-    if token is None:
-        raise KeysMissing("this generation has no token")
-    return await retry(lambda: _logged_in_link(bench, address, token), LinkError, attempts=LINK_ATTEMPTS)
+async def _open(bench: Bench, address: Address, token: Secret, stack: AsyncExitStack) -> Link:
+    """A logged-in link that `stack` closes; one that is lost is made anew, `LINK_ATTEMPTS` in all."""
 
+    async def log_in() -> Link:
+        async with AsyncExitStack() as opening:
+            link = await opening.enter_async_context(Link(bench.radio, await find(bench, address)))
+            await run(login(token, bench.entropy), link, on_event=bench.tell)
+            stack.push_async_exit(opening.pop_all())
+            return link
 
-async def _logged_in_link(bench: Bench, address: Address, token: Secret) -> Link:
-    link = await Link(bench.radio, await find(bench, address)).__aenter__()
-    try:
-        await run(login(token, bench.entropy), link, on_event=bench.tell)
-    except BaseException:
-        await link.__aexit__(None, None, None)
-        raise
-    return link
+    return await retry(log_in, LinkError, attempts=LINK_ATTEMPTS)

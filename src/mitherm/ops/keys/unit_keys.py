@@ -209,7 +209,7 @@ def _previous(bench: Bench, address: Address, records: MiRecords) -> KeyGenerati
     newest = next(iter(records.previous), None)
     if newest is not None and newest.record != current.record:
         return vault.find(address, newest) or vault.add(address, newest, ORIGIN, bench.wall())
-    others = [one for one in vault.generations(address) if _complete(one) and one.keys.record != current.record]
+    others = [one for one in vault.access(address).pairs if one.keys.record != current.record]
     if not others:
         raise KeysMissing(
             f"neither {address} nor the vault has a previous pair",
@@ -218,16 +218,11 @@ def _previous(bench: Bench, address: Address, records: MiRecords) -> KeyGenerati
     return max(others, key=lambda one: (one.superseded is not None, one.superseded or one.created))
 
 
-def _complete(generation: KeyGeneration) -> bool:
-    keys = generation.keys
-    return generation.kind == "mi" and keys.token is not None and keys.bind_key is not None
-
-
 def _all_superseded(bench: Bench, address: Address) -> None:
     """After an erase no pair is in use any more."""
-    for one in bench.stores.vault.generations(address):
-        if one.kind == "mi" and one.superseded is None:
-            bench.stores.vault.supersede(one, bench.wall())
+    for generation in bench.stores.vault.access(address).generations:
+        if generation.superseded is None:
+            bench.stores.vault.supersede(generation, bench.wall())
 
 
 def _agree(bench: Bench, question: str) -> None:

@@ -71,19 +71,19 @@ class _Expected:
 
     seen: Observation
     records_saved: bool
-    has_keys: bool
+    can_log_in: bool
 
     def after(self, step: Step) -> _Expected:
         """The unit as it should be after `step`."""
         match step:
             case Activate():
-                return _Expected(replace(self.seen, registered=True), self.records_saved, has_keys=True)
+                return _Expected(replace(self.seen, registered=True), self.records_saved, can_log_in=True)
             case SaveRecords():
-                return _Expected(self.seen, records_saved=True, has_keys=self.has_keys)
+                return _Expected(self.seen, records_saved=True, can_log_in=self.can_log_in)
             case EraseRecords():
                 return self
             case Flash():
-                return _Expected(_flashed(self.seen, step), records_saved=False, has_keys=self.has_keys)
+                return _Expected(_flashed(self.seen, step), records_saved=False, can_log_in=self.can_log_in)
 
 
 def _flashed(seen: Observation, step: Flash) -> Observation:
@@ -161,9 +161,8 @@ class _Execution:
             return self._plan(replace(seen, registered=True))
 
     def _assets(self, seen: Observation) -> Assets:
-        vault = self.bench.stores.vault
         return Assets(
-            has_token=any(one.keys.token is not None for one in vault.generations(self.address)),
+            can_log_in=self.bench.stores.vault.access(self.address).can_log_in,
             records_saved=records_saved(self.bench, self.address, seen),
             may_replace_keys="H9" in self.bench.waivers,
             build=remembered_build(self.bench.stores.journal, self.address),
@@ -198,9 +197,11 @@ class _Execution:
         return judgements
 
     def _now(self, seen: Observation) -> _Expected:
-        has_keys = self.bench.stores.vault.current(self.address) is not None
-        readable = seen.records is not None and seen.records.keys is not None
-        return _Expected(seen, records_saved(self.bench, self.address, seen), has_keys or readable)
+        """`can_log_in` also by the keys that the unit itself shows: they are saved before it is written to (H10)."""
+        shown = seen.records.current if seen.records is not None else None
+        can_log_in = self.bench.stores.vault.access(self.address).can_log_in
+        can_log_in |= shown is not None and shown.login_token is not None
+        return _Expected(seen, records_saved(self.bench, self.address, seen), can_log_in)
 
     def _guard(self, expected: _Expected, step: Step, plan: Plan) -> list[Judgement]:
         if isinstance(step, SaveRecords):
@@ -215,7 +216,7 @@ class _Execution:
             passing=sum(isinstance(other, Flash) for other in plan.steps[plan.steps.index(step) :]) > 1,
             goal=plan.goal,
             records_saved=expected.records_saved,
-            has_keys=expected.has_keys,
+            can_log_in=expected.can_log_in,
             refused_before=remembered_build(self.bench.stores.journal, self.address) == "other"
             and not any(isinstance(other, Flash) and other.image.inspection.genuine for other in plan.steps),
             known_board=self.known.hardware if self.known else None,

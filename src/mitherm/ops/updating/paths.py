@@ -43,7 +43,7 @@ class Start:
 
     label: str
     seen: Observation
-    has_token: bool = False
+    can_log_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,14 @@ def starts() -> Iterator[Start]:
     """The states a unit may be found in."""
     for version in ("1.0.0_0109", "1.0.0_0130", "2.1.1_0159"):
         yield Start(f"stock {version}, not bound", _stock(version, registered=False))
-        yield Start(f"stock {version}, bound, keys in the vault", _stock(version, registered=True), has_token=True)
+        yield Start(f"stock {version}, bound, keys in the vault", _stock(version, registered=True), can_log_in=True)
         yield Start(f"stock {version}, bound, keys unknown", _stock(version, registered=True))
     yield Start(
         "stock 2.1.1_0159 build B1.6, bound, keys in the vault",
         _stock("2.1.1_0159", registered=True, serial="F2.0-CFMK-LB-ZCXTJ--06"),
-        has_token=True,
+        can_log_in=True,
     )
-    yield Start("stock, bound by a flasher (-29), keys in the vault", _flashers(), has_token=True)
+    yield Start("stock, bound by a flasher (-29), keys in the vault", _flashers(), can_log_in=True)
     yield Start("atc1441", _unit(Family.ATC1441, None, hardware=None))
     yield Start("pvvx 5.8", _unit(Family.PVVX, NEWEST_PVVX, records=_records()))
     yield Start("pvvx 4.5", _unit(Family.PVVX, "4.5", records=_records()))
@@ -97,7 +97,7 @@ def starts() -> Iterator[Start]:
 
 def _path(start: Start, goal: str) -> UpdatePath:
     try:
-        plan = make_plan(goal, start.seen, Assets(has_token=start.has_token, find_image=_everything))
+        plan = make_plan(goal, start.seen, Assets(can_log_in=start.can_log_in, find_image=_everything))
     except KeysMissing as missing:
         return UpdatePath(start.label, goal, needs=f"{missing.message} ({missing.hint})")
     except MithermError as problem:

@@ -118,7 +118,7 @@ def _what_it_needs(seen: Observation, assets: Assets) -> tuple[str, ...]:
     """Said at once, before anything else (N1)."""
     if not needs_signature(seen):
         return ()
-    keys = "the vault has one" if assets.has_token else "the vault has none yet"
+    keys = "the vault has one" if assets.can_log_in else "the vault has none yet"
     return (
         f"stock {seen.version or '2.1.1_0159'} takes an update only after a login with the token from the owner's account "
         f"({keys}), and only images with a signature tail",
@@ -208,7 +208,7 @@ def _genuine_first(seen: Observation, assets: Assets) -> tuple[Step, ...]:
 
 def _access(seen: Observation, assets: Assets) -> tuple[Step, ...]:
     """What opens the OTA gate of stock firmware: nothing where the vault has keys, else an activation."""
-    if assets.has_token and seen.registered is not False:
+    if assets.can_log_in and seen.registered is not False:
         return ()
     if needs_account(seen):
         if seen.registered is False:

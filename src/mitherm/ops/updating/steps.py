@@ -84,7 +84,8 @@ class Plan:
 class Assets:
     """What is at hand besides the unit."""
 
-    has_token: bool = False
+    can_log_in: bool = False
+    """Whether the vault has a token of the unit."""
     records_saved: bool = False
     """Whether the vault holds the records that the unit shows now."""
     may_replace_keys: bool = False

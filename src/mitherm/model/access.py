@@ -1,0 +1,75 @@
+"""What the known keys of one unit open: the one place that answers "who can log in to it" and "who can read it"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mitherm.model.record import KeyGeneration
+from mitherm.primitives.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class LoginToken:
+    """A token (12 bytes) that a unit may accept, and the generation it belongs to."""
+
+    secret: Secret
+    generation: KeyGeneration
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The generations of one unit, each kind ranked: the likeliest to be in use first, superseded ones last.
+
+    A login needs a token; a bind key reads beacons and opens no door (mi-auth.md 4).
+    """
+
+    generations: tuple[KeyGeneration, ...] = ()
+    """Mi keys: what stock firmware holds."""
+    beacon_keys: tuple[KeyGeneration, ...] = ()
+    """pvvx' own bind keys."""
+
+    @property
+    def current(self) -> KeyGeneration | None:
+        """The Mi keys the unit most likely holds; None if all were superseded."""
+        return _current(self.generations)
+
+    @property
+    def current_beacon_key(self) -> KeyGeneration | None:
+        """The same for pvvx' own bind key."""
+        return _current(self.beacon_keys)
+
+    @property
+    def tokens(self) -> tuple[LoginToken, ...]:
+        """Every token worth a try, the likeliest first; the same one again for each generation that has it."""
+        tokens = ((one.keys.login_token, one) for one in self.generations)
+        return tuple(LoginToken(token, generation) for token, generation in tokens if token is not None)
+
+    @property
+    def current_token(self) -> LoginToken | None:
+        """The token the unit most likely holds; None where there is none, or all were superseded."""
+        return next((token for token in self.tokens if token.generation.superseded is None), None)
+
+    @property
+    def can_log_in(self) -> bool:
+        """Whether there is a token that the unit is not known to have given up."""
+        return self.current_token is not None
+
+    @property
+    def pairs(self) -> tuple[KeyGeneration, ...]:
+        """Generations that hold token and bind key, and so fill a key record."""
+        return tuple(one for one in self.generations if one.keys.complete)
+
+    @property
+    def current_pair(self) -> KeyGeneration | None:
+        """The pair the unit most likely holds; None if all were superseded."""
+        return _current(self.pairs)
+
+    @property
+    def bind_keys(self) -> tuple[Secret, ...]:
+        """Every bind key the unit may encrypt with, the likeliest first, beacon keys included; no duplicates."""
+        keys = (one.keys.bind_key for one in (*self.generations, *self.beacon_keys))
+        return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+
+def _current(ranked: tuple[KeyGeneration, ...]) -> KeyGeneration | None:
+    return next((one for one in ranked if one.superseded is None), None)
