@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
-from mitherm.device.capacity import needs_extended, offers_extended
-from mitherm.device.observation import NEW_BOARD, Observation
+from mitherm.device.abilities import Abilities
+from mitherm.device.boards import NEW_BOARD
+from mitherm.device.observation import Observation
 from mitherm.image.container import ZigbeeContainer
 from mitherm.image.inspect import inspect
 from mitherm.image.sign_file import SignFile
@@ -75,7 +76,7 @@ def cells() -> Iterator[Cell]:
     for device, start, name, battery in product(DEVICES, starts(), images(), BATTERIES):
         seen = _unit(start, device, battery)
         image = images()[name]
-        extended = needs_extended(image.inspection, seen) and offers_extended(seen)
+        extended = Abilities.of(seen).needs_extended(image.inspection) and Abilities.of(seen).extended
         case = Case(
             "flash",
             seen.address,

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from mitherm.device.observation import BOARDS
+from mitherm.device.boards import BOARDS
 from mitherm.image.boot_rules import recognise, runs_on
 from mitherm.ops.guards import RULES, Ruling
 
@@ -63,7 +63,7 @@ def test_what_goes_ahead_boots_and_is_seen(cells: list) -> None:
     assert ahead
     for cell in ahead:
         verdict = recognise(cell.case.image.data)
-        board = cell.case.seen.board
+        board = cell.case.abilities.board
         result = runs_on(verdict, cell.case.seen.identity.model, board or "B1.4")
         assert result.runs, str(cell)
         assert result.display == "ok" or board not in BOARDS, str(cell)

@@ -11,13 +11,13 @@ from mitherm.image.boot_rules import Board, runs_on
 from mitherm.image.boot_rules import recognise as boot
 from mitherm.image.container import ZigbeeContainer
 from mitherm.image.inspect import inspect
-from mitherm.image.known_bad import UnitFacts, known_bad, version_key
+from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.recognise import Identity, recognise
 from mitherm.image.signature import Signature
 from mitherm.image.synth import package, synth
 from mitherm.image.telink import STARTUP, pad, trailer
 from mitherm.model.family import Family
-from mitherm.model.models import PVVX_DEVICES
+from mitherm.model.models import PVVX_DEVICES, version_key
 
 PVVX = synth("pvvx-5.8")
 OLD_BOARDS = ("B1.4", "B1.5", "B1.6", "B1.7", "B1.9", "B2.0")

@@ -125,7 +125,7 @@ def _stock(seen: Evidence, services: set[str]) -> Identity:
     confidence: Confidence = "high"
     if version is not None:
         reasons += (f"2A26 says {version}", *_board_reasons(boards))
-        generation = _generation(boards, version)
+        generation = models.generation(boards, version)
     else:
         text = seen.text(uuids.FIRMWARE_REVISION)
         reasons += (f"2A26 is no version: {text!r}" if text else "2A26 was not readable", _line_reason(services))
@@ -149,13 +149,6 @@ def _stock_version(seen: Evidence, model: str | None) -> str | None:
     short = any(group.short_version for board in models.boards(model) for group in board.stock)
     fits = text is not None and (_STOCK_VERSION.fullmatch(text) or (short and _SHORT_VERSION.fullmatch(text)))
     return text if fits else None
-
-
-def _generation(boards: tuple[Model, ...], version: str) -> int | None:
-    group = boards[0].stock_of(version) if boards else None
-    if group is not None:
-        return group.generation
-    return 1 if version.startswith(("0.", "1.")) else 2
 
 
 def _board_reasons(boards: tuple[Model, ...]) -> tuple[str, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from mitherm.device.identify import Identity
 from mitherm.model.address import Address
@@ -14,15 +13,6 @@ from mitherm.model.keys import is_invented
 from mitherm.model.models import PRODUCTS
 from mitherm.protocol.pvvx.keys import MiRecords
 
-NEW_BOARD: Final = "B1.6-2025"
-BOARDS: Final = ("B1.4", "B1.5", "B1.6", "B1.7", "B1.9", "B2.0", NEW_BOARD)
-"""Revisions of the LYWSD03MMC (virtual-unit.md 1.1); the last has another display than the B1.6 before it."""
-
-_NEW_BOARD_ID: Final = 14
-_NEW_BOARD_STRING: Final = "B1.1"
-"""What pvvx calls the boards of 2025 in 2A27."""
-_NEW_BOARD_SERIAL: Final = re.compile(r"F2\.0-\d-FY-")
-"""Beginning of 2A25 on boards of 2025: the rest of the hardware string (flash-layout.md 2)."""
 SERIAL_LENGTH: Final = 20
 """Characters of 2A25, except on build B1.6 of 2.1.1_0159."""
 
@@ -66,28 +56,11 @@ class Observation:
         return self.identity.version
 
     @property
-    def board(self) -> str | None:
-        """Revision of the circuit board where it is told and known; B1.6 of 2025 is told from the older one."""
-        text = self.identity.hardware
-        if self.hardware_id == _NEW_BOARD_ID or text == _NEW_BOARD_STRING:
-            return NEW_BOARD
-        if text in ("B1.5", "B1.6") and _NEW_BOARD_SERIAL.match(self.serial or ""):
-            return NEW_BOARD
-        return text if text in BOARDS else None
-
-    @property
     def product_model(self) -> str | None:
         """Model that stock firmware advertises; None where nothing known was heard."""
         if self.family is not Family.STOCK or self.product_id is None:
             return None
         return PRODUCTS.get(self.product_id)
-
-    @property
-    def build_hint(self) -> Literal["B1.6"] | None:
-        """Stock 2.1.1_0159: its build B1.6 answers 22 characters to 2A25, all others 20 (mi-auth.md 1.3, by emulation)."""
-        if self.family is not Family.STOCK or self.version != "2.1.1_0159":
-            return None
-        return "B1.6" if self.serial is not None and len(self.serial) > SERIAL_LENGTH else None
 
     @property
     def invented_did(self) -> bool:

@@ -16,8 +16,8 @@ from mitherm.model.models import LYWSD03MMC, Display
 
 _SMALLEST: Final = 0x200
 _PVVX_UNDESCRIBED: Final = "5.8"
-_CRASHING_PVVX: Final = frozenset({0x01, 0x02, 0x07, 0x08, 0x09, 0x0C})
-"""E-ink builds and MJWSD05MMC do not start on an LYWSD03MMC board."""
+CRASHING_PVVX: Final = frozenset({0x01, 0x02, 0x07, 0x08, 0x09, 0x0C})
+"""Device ids of pvvx builds that do not start on an LYWSD03MMC: those for e-ink and for MJWSD05MMC (virtual-unit.md 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +85,5 @@ def _other_display(verdict: BootVerdict, model: str) -> bool:
 def _starts(verdict: BootVerdict, model: str) -> bool:
     """LCD builds of pvvx run on an LYWSD03MMC whatever they are for; everything else only on its own model."""
     if verdict.family is Family.PVVX and model == LYWSD03MMC and verdict.device_id is not None:
-        return verdict.device_id not in _CRASHING_PVVX
+        return verdict.device_id not in CRASHING_PVVX
     return models.same_model(verdict.model, model)

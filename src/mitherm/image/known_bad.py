@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mitherm.image.catalogue_data import load
 from mitherm.image.recognise import Identity
 from mitherm.model.family import Family
+from mitherm.model.models import version_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,6 @@ def known_bad(image: Identity, unit: UnitFacts) -> tuple[KnownBad, ...]:
         for row in load("known_bad")
         if _fits(row["image"], image) and _fits(row["unit"], unit)
     )
-
-
-def version_key(version: str) -> tuple[int, ...]:
-    """Numbers of a version, for comparison: 1.0.0_0130 -> (1, 0, 0, 130)."""
-    return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
 def _fits(row: dict[str, Any], facts: Identity | UnitFacts) -> bool:

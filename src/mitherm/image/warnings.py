@@ -9,6 +9,7 @@ from mitherm.image.inspection import Inspection
 from mitherm.image.signature import Signature
 from mitherm.image.telink import BANK, EXTENDED
 from mitherm.model.family import Family
+from mitherm.model.models import EXTENDED_BY
 
 _REFUSALS: Final = {
     "tag": "its tag is damaged",
@@ -109,5 +110,5 @@ def _about_length(found: Inspection) -> Iterator[str]:
     elif found.padded_length > BANK:
         yield (
             f"{found.padded_length} bytes do not fit a bank ({BANK}): "
-            "only the extended update of pvvx 4.6 or newer takes them."
+            f"only the extended update of {EXTENDED_BY} takes them."
         )

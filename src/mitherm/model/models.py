@@ -6,6 +6,7 @@ Sources: custom-firmware.md 4.2, 4.4; telink-ota.md 5, 6, 8, 10; beacons.md 6.2;
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -15,6 +16,10 @@ BANK: Final = 0x20000
 LARGE_BANK: Final = 0x25000
 """148 KiB: stock MJWSD05MMC and MJWSD06MMC, whose second bank begins at 0x40000."""
 _SECOND_LARGE_BANK: Final = 0x40000
+EXTENDED_SINCE: Final = (4, 6)
+"""pvvx version from which clients offer the extended update; some hardware always had it (telink-ota.md 7)."""
+EXTENDED_BY: Final = "pvvx {}.{} or newer".format(*EXTENDED_SINCE)
+"""For sentences."""
 _ANY_BOARD: Final = 0x055B
 _VERSION_DIGITS: Final = 4
 
@@ -77,6 +82,10 @@ class Stock:
         """Whether an update wants a login; `bound` None counts as bound."""
         return self.gate is Gate.LOGIN or (self.gate is Gate.WHEN_BOUND and bound is not False)
 
+    def begins_by(self, version: str) -> bool:
+        """Whether `version` is none from before this group; a group without known versions takes any."""
+        return not self.versions or version_key(self.versions[0]) <= version_key(version)
+
     def runs(self, version: str) -> bool:
         """Whether `version`, in full or in its last four digits, is one of these."""
         return any(version in (known, known[-_VERSION_DIGITS:]) for known in self.versions)
@@ -128,7 +137,7 @@ class Model:
         if not self.stock:
             return None
         known = [group for group in self.stock if version is not None and group.runs(version)]
-        older = [group for group in self.stock if version is not None and group.versions[:1] <= (version,)]
+        older = [group for group in self.stock if version is not None and group.begins_by(version)]
         return (known or older[-1:] or [self.stock[0]])[0]
 
 
@@ -366,6 +375,24 @@ def board(name: str | None, *, version: str | None = None, hardware_id: int | No
 def same_model(one: str, other: str) -> bool:
     """Whether two names mean the same product: CGG1M is a CGG1."""
     return bool({model.name for model in boards(one)} & {model.name for model in boards(other)}) or one == other
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Numbers of a version, for comparison: 1.0.0_0130 -> (1, 0, 0, 130)."""
+    return tuple(int(number) for number in re.findall(r"\d+", version))
+
+
+def generation(boards: tuple[Model, ...], version: str) -> int | None:
+    """Registration of a stock version: 1 can be activated without the vendor's cloud, 2 cannot; None = not known."""
+    group = boards[0].stock_of(version) if boards else None
+    if group is not None:
+        return group.generation
+    return 2 if account_line(version) else 1
+
+
+def account_line(version: str) -> bool:
+    """Whether stock of this version is of the line that takes keys from the vendor's account alone (mi-auth.md 5.3)."""
+    return not version.startswith(("0.", "1."))
 
 
 def same_version(one: str | None, other: str | None) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mitherm.device.abilities import Abilities
 from mitherm.device.observation import Observation
-from mitherm.device.signatures import needs_account
 from mitherm.model.family import Family
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import look
@@ -58,6 +58,6 @@ def _next(bench: Bench, seen: Observation) -> str | None:
         return None
     if seen.registered is not False and bench.stores.vault.current(seen.address) is not None:
         return "login"
-    if needs_account(seen) or seen.registered:
+    if Abilities.of(seen).needs_account or seen.registered:
         return "keys-needed"
     return "activate"

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mitherm.device.abilities import Abilities
 from mitherm.device.inspect import glance, inspect_link, is_bound
 from mitherm.device.observation import Observation
 from mitherm.errors import AttRefused, LinkError, PinRequired
@@ -96,4 +97,5 @@ def _remember(bench: Bench, address: Address, seen: Observation) -> None:
         version=seen.version,
         did=seen.did,
         bound=seen.registered,
+        board=Abilities.of(seen).board,
     )

@@ -35,6 +35,8 @@ class KnownUnit:
     last_seen: datetime | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Host to what its operating system calls the unit (a UUID on macOS)."""
+    board: str | None = None
+    """Revision of the circuit board, as decided when the unit told it; `hardware` is what it said."""
 
 
 class Inventory:
@@ -71,9 +73,18 @@ class Inventory:
         version: str | None = None,
         did: str | None = None,
         bound: bool | None = None,
+        board: str | None = None,
     ) -> KnownUnit:
         """The unit was seen; what is None stays as it was, but a version belongs to its family."""
-        told = {"model": model, "hardware": hardware, "family": family, "version": version, "did": did, "bound": bound}
+        told = {
+            "model": model,
+            "hardware": hardware,
+            "family": family,
+            "version": version,
+            "did": did,
+            "bound": bound,
+            "board": board,
+        }
 
         def learn(unit: KnownUnit) -> KnownUnit:
             if family is not None and family != unit.family:
@@ -125,13 +136,14 @@ def _row(unit: KnownUnit) -> dict[str, object]:
         "bound": unit.bound,
         "last_seen": iso(unit.last_seen) if unit.last_seen else None,
         "aliases": dict(unit.aliases),
+        "board": unit.board,
     }
 
 
 def _unit(row: object) -> KnownUnit:
     if not isinstance(row, dict):
         raise Malformed("a unit is no object")
-    texts = ("name", "model", "hardware", "version", "did")
+    texts = ("name", "model", "hardware", "version", "did", "board")
     family = optional(row, "family", str)
     seen = optional(row, "last_seen", str)
     return KnownUnit(

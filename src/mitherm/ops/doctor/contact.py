@@ -58,14 +58,12 @@ async def _once(bench: Bench, address: Address, sighting: Sighting, history: boo
     async with Link(bench.radio, sighting) as link:
         protected, config = await _command(link)
         seen = await inspect_link(link, address, sighting, weigh=True)
-        serial = await _value(link, uuids.SERIAL_NUMBER)
         clock = await _clock(link, seen) if history else None
         if link.lost:
             link_lost = "the unit dropped the link while it was read"
             raise LinkError(link_lost)
     return Contact(
         seen=seen,
-        serial=serial.rstrip(b"\0").decode("ascii", "backslashreplace") if serial else None,
         protected=protected,
         config=config if seen.family is Family.PVVX else None,
         newest_record_s=clock,
@@ -81,15 +79,6 @@ async def _command(link: Link) -> tuple[bool, bytes | None]:
         return False, await link.read(uuids.CUSTOM_COMMAND)
     except AttRefused as refusal:
         return refusal.code in _UNPAIRED, None
-
-
-async def _value(link: Link, char: str) -> bytes | None:
-    if link.gatt.find(char) is None:
-        return None
-    try:
-        return await link.read(char)
-    except AttRefused:
-        return None
 
 
 async def _clock(link: Link, seen: Observation) -> int | None:

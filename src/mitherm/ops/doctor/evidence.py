@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from mitherm.device.abilities import Abilities
 from mitherm.device.observation import Observation
 from mitherm.model.access import Access, LoginToken
 from mitherm.model.address import Address
@@ -56,8 +57,6 @@ class Contact:
     seen: Observation | None = None
     problem: str | None = None
     """Why it could not be read."""
-    serial: str | None = None
-    """2A25."""
     protected: bool = False
     """A read was refused for want of pairing."""
     config: bytes | None = None
@@ -129,10 +128,7 @@ class Evidence:
     @property
     def generation_2(self) -> Observation | None:
         """The observation where stock runs that only Mi Home can activate."""
-        seen = self.stock
-        if seen is None:
-            return None
-        return seen if 2 in (seen.mi_generation, seen.identity.generation) else None
+        return self.stock if self.stock is not None and Abilities.of(self.stock).needs_account else None
 
     @property
     def answers(self) -> set[LoginAnswer]:

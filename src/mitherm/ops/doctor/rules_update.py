@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from mitherm.device.abilities import Abilities
+from mitherm.device.boards import NEW_BOARD
 from mitherm.image.known_bad import UnitFacts, known_bad
-from mitherm.image.recognise import Identity
 from mitherm.model.family import Family
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Proof, because
 from mitherm.store.journal import Run
 
 _BROKEN: Final = frozenset({"TransferFailed", "LinkLost", "LinkTimeout", "DeviceNotFound", None})
-_NEW_BOARD: Final = "B1.6-2025"
-_NEW_BOARD_SERIAL: Final = "F2.0-3-FY"
-_NEW_BOARD_ID: Final = 14
-_LONG_SERIAL: Final = 21
-"""2A25 of the B1.6 build of 0159 has two characters more than that of the c build."""
-_LYWSD03MMC_BUILD: Final = 10
 _STATUS: Final = {
     1: "a packet was lost: repeat, slower",
     2: "a packet was damaged: repeat, slower",
@@ -42,7 +37,7 @@ def blank_display(seen: Evidence) -> Proof | None:
     if unit is None:
         return None
     rows = _blank_rows(seen)
-    board = f"board {board_of(seen) or 'not known'}, {unit.label}"
+    board = f"board {_board(seen) or 'not known'}, {unit.label}"
     if rows:
         return because(board, *rows, command=_image_for(seen))
     if seen.says("blank-display"):
@@ -89,36 +84,20 @@ def hardware_string(seen: Evidence) -> Proof | None:
     return because(f"2A27 says {text!r}, which is no board revision", "the string area is blank or overwritten")
 
 
-def board_of(seen: Evidence) -> str | None:
-    """The board as the tables name it."""
-    unit = seen.seen
-    if unit is None:
-        return None
-    serial = (seen.contact.serial if seen.contact is not None else None) or ""
-    if serial.startswith(_NEW_BOARD_SERIAL) or unit.hardware_id == _NEW_BOARD_ID or unit.identity.hardware == "B1.1":
-        return _NEW_BOARD
-    return unit.identity.hardware
+def _board(seen: Evidence) -> str | None:
+    return Abilities.of(seen.seen).board if seen.seen is not None else None
 
 
 def _blank_rows(seen: Evidence) -> list[str]:
     unit = seen.seen
     if unit is None or not unit.family.updatable:
         return []
-    serial = (seen.contact.serial if seen.contact is not None else None) or ""
-    build = ("B1.6" if len(serial) >= _LONG_SERIAL else "c") if seen.generation_2 is not None and serial else ""
-    image = Identity(
-        unit.family,
-        unit.version,
-        unit.identity.model,
-        _LYWSD03MMC_BUILD if unit.family is Family.PVVX else None,
-        build,
-    )
-    rows = known_bad(image, UnitFacts(model=unit.identity.model, hardware=board_of(seen)))
+    rows = known_bad(Abilities.of(unit).running, UnitFacts(model=unit.identity.model, hardware=_board(seen)))
     return [row.text for row in rows if row.verdict == "blank"]
 
 
 def _image_for(seen: Evidence) -> str | None:
-    return "mitherm flash {unit} pvvx-5.8" if board_of(seen) == _NEW_BOARD else None
+    return "mitherm flash {unit} pvvx-5.8" if _board(seen) == NEW_BOARD else None
 
 
 def _failed_update(seen: Evidence) -> Run | None:
@@ -148,7 +127,7 @@ def _transferred(seen: Evidence) -> str | None:
 def _again(update: Run) -> str:
     """The command that does it again; after an interruption it goes on from what the unit shows."""
     family = update.steps[-1].removeprefix("flash ").partition(" ")[0]
-    return f"mitherm bring {{unit}} --to {family}" if family in ("pvvx", "atc1441", "stock") else "mitherm journal"
+    return f"mitherm bring {{unit}} --to {family}" if Family.of(family).updatable else "mitherm journal"
 
 
 UPDATE_CAUSES: Final = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mitherm.device.observation import BOARDS
+from mitherm.device.boards import BOARDS
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.recognise import Identity
 from mitherm.model.family import Family
@@ -31,7 +31,7 @@ def display_works(case: Case) -> Verdict:
 
 def _never_worse(case: Case) -> Verdict:
     """The firmware shows no board (atc1441): compare what image and running firmware do on every board."""
-    darker = [board for board in BOARDS if _dark(_of_image(case), board) and not _dark(_running(case), board)]
+    darker = [board for board in BOARDS if _dark(_of_image(case), board) and not _dark(case.abilities.running, board)]
     if darker:
         return cannot_verify(
             f"{case.seen.label} does not tell its board, and the display of {', '.join(darker)} stays dark with this image"
@@ -46,13 +46,3 @@ def _dark(identity: Identity, board: str) -> bool:
 
 def _of_image(case: Case) -> Identity:
     return case.inspection.identity if case.inspection else Identity(Family.UNKNOWN)
-
-
-def _running(case: Case) -> Identity:
-    """The running firmware as an image; a build of 2.1.1_0159 that is not known counts as the common one."""
-    seen = case.seen
-    if seen.family is Family.STOCK:
-        return Identity(Family.STOCK, seen.version, LYWSD03MMC, build=seen.build_hint or "c")
-    if seen.family is Family.PVVX:
-        return Identity(Family.PVVX, seen.version, LYWSD03MMC, 0x0A)
-    return Identity(Family.ATC1441, None, LYWSD03MMC)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from mitherm.device.capacity import AREA_LIMIT, offers_extended, plain_limit
+from mitherm.image.boot_rules import CRASHING_PVVX
 from mitherm.image.inspection import Inspection
 from mitherm.model.family import Family
-from mitherm.model.models import LYWSD03MMC, Model, image_fits, same_model
+from mitherm.model.models import EXTENDED_BY, LYWSD03MMC, Model, image_fits, same_model
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
-from mitherm.protocol.ota.extended import area_kib
+from mitherm.protocol.ota.extended import LIMIT_KIB, area_kib
 
 _TAIL_LIMIT: Final = 4096
 """Bytes behind an image that are no signature tail: more is another kind of file (firmware-image.md 8, 9)."""
-_DEAD: Final = frozenset({0x01, 0x02, 0x07, 0x08, 0x09, 0x0C})
-"""pvvx builds that do not start on an LYWSD03MMC (virtual-unit.md 3)."""
 
 
 def sound(case: Case) -> Verdict:
@@ -86,7 +84,7 @@ def _other_board(device_id: int, boards: tuple[Model, ...]) -> Verdict | None:
 def _consequence(found: Inspection, model: str) -> str:
     if model != LYWSD03MMC:
         return ""
-    if found.family is Family.PVVX and found.device_id not in _DEAD:
+    if found.family is Family.PVVX and found.device_id not in CRASHING_PVVX:
         return "; its display would stay dark"
     return "; it would not start there, and only the wire would help"
 
@@ -109,7 +107,7 @@ def fits(case: Case) -> Verdict:
     size = found.padded_length
     if case.extended:
         return _fits_area(case, size)
-    limit = plain_limit(case.seen)
+    limit = case.abilities.bank_size
     if size > limit:
         return refuse(
             f"{size} bytes do not fit the bank of {limit} bytes: the transfer would run into the running firmware"
@@ -118,12 +116,12 @@ def fits(case: Case) -> Verdict:
 
 
 def _fits_area(case: Case, size: int) -> Verdict:
-    if not offers_extended(case.seen):
-        return refuse(f"{size} bytes need the extended update of pvvx 4.6 or newer; {case.seen.label} runs")
+    if not case.abilities.extended:
+        return refuse(f"{size} bytes need the extended update of {EXTENDED_BY}; {case.seen.label} runs")
     wanted = area_kib(size, version=0xFF)
-    if wanted >= AREA_LIMIT:
-        return refuse(f"{size} bytes are more than the extended update takes ({AREA_LIMIT - 1} KiB)")
-    return ok(f"{wanted} KiB of an area of {AREA_LIMIT - 1} KiB, which {case.seen.label} clears first")
+    if wanted >= LIMIT_KIB:
+        return refuse(f"{size} bytes are more than the extended update takes ({LIMIT_KIB - 1} KiB)")
+    return ok(f"{wanted} KiB of an area of {LIMIT_KIB - 1} KiB, which {case.seen.label} clears first")
 
 
 def not_known_bad(case: Case) -> Verdict:

@@ -10,8 +10,6 @@ def keys_not_replaced(case: Case) -> Verdict:
     """H9."""
     if case.goal == "mi-home-ready":
         return ok("the plan ends the binding and says so")
-    if case.goal == "mi-home-ready":
-        return ok("the goal ends the binding anyway, and its plan says so")
     if case.seen.registered is None:
         return cannot_verify("whether the unit is bound could not be found out; new keys would replace the old ones")
     if case.seen.registered:
@@ -58,9 +56,10 @@ def own_hardware(case: Case) -> Verdict:
     """H15."""
     if case.hardware:
         return refuse(f"{', '.join(case.hardware)} claims another board; the unit finds out itself which it has")
-    if case.display and case.seen.board is None:
+    board = case.abilities.board
+    if case.display and board is None:
         return cannot_verify(f"the board of the unit is not known, and {', '.join(case.display)} depends on it")
-    return ok(f"board {case.seen.board}" if case.seen.board else "no setting depends on the board")
+    return ok(f"board {board}" if board else "no setting depends on the board")
 
 
 def interruption(case: Case) -> Verdict:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from mitherm.device.abilities import Abilities
 from mitherm.device.observation import Observation
 from mitherm.errors import GuardRefused
 from mitherm.image.inspection import Inspection
@@ -77,9 +78,14 @@ class Case:
         return self.image.inspection if self.image else None
 
     @property
+    def abilities(self) -> Abilities:
+        """What the unit allows and demands."""
+        return Abilities.of(self.seen)
+
+    @property
     def board(self) -> str | None:
         """The board the unit shows, else the one it once told."""
-        return self.seen.board or self.known_board
+        return self.abilities.board or self.known_board
 
     def known_bad(self, rule: str) -> tuple[KnownBad, ...]:
         """Rows of the table of bad combinations that name this image on this unit, for one rule."""

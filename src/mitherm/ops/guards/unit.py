@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from mitherm.device.signatures import FOUR_STEPS, needs_signature, needs_signature_version, refused_because
 from mitherm.image.inspection import Inspection
 from mitherm.image.signature import Signature
 from mitherm.model.family import Family
-from mitherm.model.models import PRODUCTS
+from mitherm.model.models import PRODUCTS, account_line
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
 
 MINIMUM_MV: Final = 2520
@@ -18,6 +17,11 @@ RELOCATION_MV: Final = 2700
 """For an update after which the firmware copies itself with no second try (H4): three quarters of a fresh cell."""
 BROWN_OUT_MV: Final = 2000
 """Below this flash cannot be written; pvvx goes to sleep."""
+FOUR_STEPS: Final = (
+    "Builds of 2.1.1_0159 differ under one number. The road for all of them: the genuine signed 2.1.1_0159 first, wait, "
+    "log in again with the same token, then the custom image. Put the genuine image into the library "
+    "(mitherm firmware add FILE) and say `bring` again: it then goes that way"
+)
 
 
 def same_unit(case: Case) -> Verdict:
@@ -77,7 +81,7 @@ def accepted(case: Case) -> Verdict:
         return cannot_verify(f"nothing is known of how {seen.label} takes an update")
     if seen.family is Family.STOCK and not seen.version:
         return cannot_verify("the version of the running firmware could not be read")
-    if needs_signature(seen):
+    if case.abilities.needs_signature:
         return _signed(case, found)
     if found.signature is Signature.FORGED:
         return refuse(f"the signature tail of this image is forged: it is for 2.1.1_0159 only, and {seen.label} runs")
@@ -91,7 +95,7 @@ def _signed(case: Case, found: Inspection) -> Verdict:
         return ok(f"{label} runs, the image is signed by its vendor")
     if found.exploit and not foreign:
         return _tricked(case)
-    reason = refused_because(found, case.seen) if case.image else ""
+    reason = case.abilities.refusal(found) if case.image else ""
     return refuse(
         f"{label} accepts only signed images: {reason}. It would stop at the signature check, and the old firmware would stay"
     )
@@ -101,7 +105,7 @@ def _tricked(case: Case) -> Verdict:
     """The tail fits one build of 2.1.1_0159 and is harmless on the others; the builds share their number."""
     if case.refused_before:
         return cannot_verify(f"this unit did not take such an image before. {FOUR_STEPS}")
-    if case.seen.build_hint == "B1.6":
+    if case.abilities.build == "B1.6":
         return cannot_verify(f"the unit seems to run build B1.6, and this tail is for build c. {FOUR_STEPS}")
     return ok(
         f"{case.seen.label} runs, the image has a tail for its build c",
@@ -112,9 +116,9 @@ def _tricked(case: Case) -> Verdict:
 def way_back(case: Case) -> Verdict:
     """H7: from stock 2.x nothing leads away without keys."""
     found = case.inspection
-    if found is None or found.family is not Family.STOCK or not needs_signature_version(found.version or ""):
+    if found is None or found.family is not Family.STOCK or not account_line(found.version or ""):
         return ok("the way back needs nothing")
-    if needs_signature(case.seen):
+    if case.abilities.needs_signature:
         return ok(f"{case.seen.label} runs already")
     if case.goal == "mi-home-ready":
         return ok("Mi Home will give the unit new keys, and the owner's account shows them")

@@ -10,7 +10,6 @@ from typing import Final
 
 from mitherm.beacon.decode import decode
 from mitherm.beacon.keys import BeaconKey
-from mitherm.device.signatures import needs_signature_version
 from mitherm.model import models
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
@@ -180,7 +179,7 @@ def _next(bench: Bench, unit: Unit, family: Family | None, version: str | None) 
         return "keys-needed"
     if version is None:
         return None
-    generation = group.generation if group is not None else 2 if needs_signature_version(version) else 1
+    generation = group.generation if group is not None else 2 if models.account_line(version) else 1
     return {1: "activate", 2: "keys-needed"}.get(generation or 0)
 
 

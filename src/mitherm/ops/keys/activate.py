@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from mitherm.device.abilities import Abilities
 from mitherm.device.observation import Observation
-from mitherm.device.signatures import needs_account
 from mitherm.errors import KeysMismatch, KeysMissing, LinkError, MiAuthRefused, NotSupported
 from mitherm.model.address import Address
 from mitherm.model.family import Family
@@ -78,7 +78,7 @@ def _check_kind(seen: Observation) -> None:
         )
     if seen.family is not Family.STOCK:
         raise NotSupported(f"{seen.label} cannot be activated")
-    if needs_account(seen):
+    if Abilities.of(seen).needs_account:
         raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)
 
 

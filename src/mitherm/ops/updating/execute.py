@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mitherm.device.abilities import Abilities
+from mitherm.device.boards import remembered_board
 from mitherm.device.observation import SERIAL_LENGTH, Observation
-from mitherm.device.signatures import needs_signature
 from mitherm.errors import AnswerNeeded, GuardRefused, KeysMissing, NotVerified
 from mitherm.model.address import Address
 from mitherm.model.family import Family
@@ -166,7 +167,7 @@ class _Execution:
             records_saved=records_saved(self.bench, self.address, seen),
             may_replace_keys="H9" in self.bench.waivers,
             build=remembered_build(self.bench.stores.journal, self.address),
-            known_board=self.known.hardware if self.known else None,
+            known_board=remembered_board(self.known),
             find_image=self.find_image,
         )
 
@@ -219,7 +220,7 @@ class _Execution:
             can_log_in=expected.can_log_in,
             refused_before=remembered_build(self.bench.stores.journal, self.address) == "other"
             and not any(isinstance(other, Flash) and other.image.inspection.genuine for other in plan.steps),
-            known_board=self.known.hardware if self.known else None,
+            known_board=remembered_board(self.known),
             known_version=self.known.version if self.known and self.known.family is Family.STOCK else None,
             synthetic_allowed=self.bench.allow_synthetic,
         )
@@ -274,7 +275,7 @@ class _Execution:
             raise problem
         self.entry.step(NOT_ACCEPTED + step.name)
         plan = self._plan(seen)
-        if self.detoured or not needs_signature(seen) or not plan.steps or plan.steps[0].name == step.name:
+        if self.detoured or not Abilities.of(seen).needs_signature or not plan.steps or plan.steps[0].name == step.name:
             raise problem
         self.detoured = True
         self.bench.warn(problem.message)

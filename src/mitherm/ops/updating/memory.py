@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mitherm.device.signatures import SIGNED_STOCK
+from mitherm.image.recognise import SIGNED_VERSION
 from mitherm.model.address import Address
 from mitherm.ops.updating.steps import Build
 from mitherm.store.journal import Journal
@@ -32,6 +32,6 @@ def remembered_build(journal: Journal, address: Address) -> Build | None:
 
 
 def _after(label: str) -> Build | None:
-    if not label.startswith(f"stock {SIGNED_STOCK}"):
+    if not label.startswith(f"stock {SIGNED_VERSION}"):
         return None
-    return "c" if label == f"stock {SIGNED_STOCK}" else "other"
+    return "c" if label == f"stock {SIGNED_VERSION}" else "other"

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from mitherm.device.capacity import area_for, needs_extended, offers_extended, stock_of
-from mitherm.device.observation import NEW_BOARD, Observation
-from mitherm.device.signatures import SIGNED_STOCK, needs_account, needs_signature
+from mitherm.device.abilities import Abilities
+from mitherm.device.boards import NEW_BOARD
+from mitherm.device.observation import Observation
 from mitherm.errors import ImageMissing, KeysMissing, NotSupported, UsageProblem
-from mitherm.image.recognise import Kind
+from mitherm.image.recognise import SIGNED_VERSION, Kind
 from mitherm.model.family import Family
-from mitherm.model.models import same_version
+from mitherm.model.models import EXTENDED_BY, same_version
 from mitherm.ops.files.images import ImageRequest, SelectedImage
 from mitherm.ops.keys.activate import GENERATION_2, GENERATION_2_HINT
 from mitherm.ops.updating.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
@@ -26,7 +26,7 @@ GOALS: Final = ("pvvx", "atc1441", "stock", "mi-home-ready")
 
 STOCK_FOR_MI_HOME: Final = "1.0.0_0130"
 """Its first boot erases both homes of the record store when 0x78000 is blank (flash-layout.md 3.5, trap 2)."""
-STOCK_NEW_BOARD: Final = SIGNED_STOCK + "_B1.6"
+STOCK_NEW_BOARD: Final = SIGNED_VERSION + "_B1.6"
 
 _NO_ROAD: Final = {
     Family.ZBDEVICE: "Zigbee firmware is changed by its coordinator, with the container of the firmware you want",
@@ -70,13 +70,17 @@ def plan_image(seen: Observation, assets: Assets, image: SelectedImage) -> Plan:
         return Plan(image.label, notes=(f"{seen.label} runs already",))
     reason = f"you asked for {image.name}"
     request = ImageRequest(image.family, seen.identity.model, image.full_version)
-    if needs_extended(image.inspection, seen) and not offers_extended(seen) and image.inspection.kind != "telink":
+    if (
+        Abilities.of(seen).needs_extended(image.inspection)
+        and not Abilities.of(seen).extended
+        and image.inspection.kind != "telink"
+    ):
         steps = (
             *_enter(
                 seen,
                 assets,
                 ImageRequest(Family.PVVX, seen.identity.model),
-                "only pvvx 4.6 or newer has the extended update",
+                f"only {EXTENDED_BY} has the extended update",
             ),
             SaveRecords("the extended update may erase the Mi records: they go to the vault first"),
             _extended(image, reason, seen),
@@ -98,7 +102,7 @@ def _runs(seen: Observation, assets: Assets, image: SelectedImage) -> bool:
         return False
     if not same_version(image.version, seen.version):
         return False
-    if not needs_signature(seen):
+    if not Abilities.of(seen).needs_signature:
         return True
     return image.inspection.build == ("B1.6" if _other_build(seen, assets) else assets.build)
 
@@ -107,16 +111,16 @@ def _runs_version(seen: Observation, assets: Assets, version: str) -> bool:
     """The same for a version that was named; where nothing tells the build, it counts as the common one."""
     if not same_version(version.removesuffix("_B1.6"), seen.version):
         return False
-    return not needs_signature(seen) or version.endswith("_B1.6") == _other_build(seen, assets)
+    return not Abilities.of(seen).needs_signature or version.endswith("_B1.6") == _other_build(seen, assets)
 
 
 def _other_build(seen: Observation, assets: Assets) -> bool:
-    return seen.build_hint is not None or assets.build == "other"
+    return Abilities.of(seen).build == "B1.6" or assets.build == "other"
 
 
 def _what_it_needs(seen: Observation, assets: Assets) -> tuple[str, ...]:
     """Said at once, before anything else (N1)."""
-    if not needs_signature(seen):
+    if not Abilities.of(seen).needs_signature:
         return ()
     keys = "the vault has one" if assets.can_log_in else "the vault has none yet"
     return (
@@ -126,7 +130,7 @@ def _what_it_needs(seen: Observation, assets: Assets) -> tuple[str, ...]:
 
 
 def _stock(seen: Observation, assets: Assets, version: str | None) -> ImageRequest:
-    board = seen.board or assets.known_board
+    board = Abilities.of(seen).board or assets.known_board
     default = STOCK_NEW_BOARD if board == NEW_BOARD else STOCK_FOR_MI_HOME
     return ImageRequest(Family.STOCK, seen.identity.model, version or default)
 
@@ -158,16 +162,16 @@ def _enter(
     """The steps that put an image of `request` on the unit as it is now. `as_it_is`: with no detour over other firmware."""
     if seen.family is not Family.STOCK:
         image = assets.find_image(request)
-        if needs_extended(image.inspection, seen) and offers_extended(seen):
+        if Abilities.of(seen).needs_extended(image.inspection) and Abilities.of(seen).extended:
             return (*_save(seen, assets), _extended(image, reason, seen))
         return (*_save(seen, assets), Flash(image, reason))
-    stock = stock_of(seen)
+    stock = Abilities.of(seen).stock
     if stock is not None and not stock.supports_ota:
         raise NotSupported(f"no road over the air from {seen.label} of this model; use the wire")
     if stock is not None and not stock.needs_login(seen.registered):
         return (Flash(assets.find_image(request), reason),)
     access = _access(seen, assets)
-    if not needs_signature(seen):
+    if not Abilities.of(seen).needs_signature:
         return (*access, Flash(assets.find_image(request), reason, login=True))
     if request.family is Family.STOCK:
         return (*access, *_stock_over_signed(seen, assets, request, reason, as_it_is))
@@ -192,15 +196,15 @@ def _stock_over_signed(
 
 
 def _extended(image: SelectedImage, reason: str, seen: Observation) -> Flash:
-    return Flash(image, reason, area_kib=area_for(image.inspection, seen))
+    return Flash(image, reason, area_kib=Abilities.of(seen).area_kib(image.inspection))
 
 
 def _genuine_first(seen: Observation, assets: Assets) -> tuple[Step, ...]:
     """Where another build than c seems to run: the genuine signed image, if it is at hand (telink-ota.md 10)."""
-    if assets.build == "c" or (assets.build is None and seen.build_hint is None):
+    if assets.build == "c" or (assets.build is None and Abilities.of(seen).build != "B1.6"):
         return ()
     try:
-        image = assets.find_image(ImageRequest(Family.STOCK, seen.identity.model, SIGNED_STOCK, genuine=True))
+        image = assets.find_image(ImageRequest(Family.STOCK, seen.identity.model, SIGNED_VERSION, genuine=True))
     except ImageMissing:
         return ()
     return (Flash(image, "every build accepts it, and it makes the build known", login=True),)
@@ -210,7 +214,7 @@ def _access(seen: Observation, assets: Assets) -> tuple[Step, ...]:
     """What opens the OTA gate of stock firmware: nothing where the vault has keys, else an activation."""
     if assets.can_log_in and seen.registered is not False:
         return ()
-    if needs_account(seen):
+    if Abilities.of(seen).needs_account:
         if seen.registered is False:
             raise KeysMissing(f"the unit is not bound, and {GENERATION_2}", hint=GENERATION_2_HINT)
         raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)

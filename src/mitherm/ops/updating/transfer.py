@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from mitherm.device.observation import NEW_BOARD, Observation
-from mitherm.device.signatures import FOUR_STEPS, needs_signature, refused_because
+from mitherm.device.abilities import Abilities
+from mitherm.device.boards import NEW_BOARD
+from mitherm.device.observation import Observation
 from mitherm.errors import (
     DeviceNotFound,
     KeyProblem,
@@ -25,6 +26,7 @@ from mitherm.model.family import Family
 from mitherm.model.models import same_version
 from mitherm.ops.bench import Bench
 from mitherm.ops.files.images import SelectedImage
+from mitherm.ops.guards.unit import FOUR_STEPS
 from mitherm.ops.keys.login import logged_in
 from mitherm.ops.look import look
 from mitherm.ops.target import find
@@ -75,15 +77,16 @@ class Job:
         if seen.family != self.image.family or not (version is None or same_version(version, seen.version)):
             return False
         build = self.image.inspection.build
-        return not build or seen.serial is None or (seen.build_hint or "c") == build
+        return not build or Abilities.of(seen).build in (None, build)
 
     def unchanged(self, seen: Observation) -> bool:
         """Whether the old firmware runs."""
         return _shown(seen) == _shown(self.before)
 
 
-def _shown(seen: Observation) -> tuple[str | None, ...]:
-    return (seen.family, seen.version, seen.build_hint)
+def _shown(seen: Observation) -> tuple[str | None, str | None, bool]:
+    """What tells firmware apart. A serial number that could not be read for once is no other build."""
+    return (seen.family, seen.version, Abilities.of(seen).build == "B1.6")
 
 
 async def transfer(bench: Bench, job: Job, pace: PaceChoice = "auto") -> Observation:
@@ -98,7 +101,7 @@ async def transfer(bench: Bench, job: Job, pace: PaceChoice = "auto") -> Observa
         after = await _see_again(bench, job)
         if job.runs_on(after):
             return _verified(bench, job, after)
-        if not others or not job.unchanged(after) or needs_signature(job.before):
+        if not others or not job.unchanged(after) or Abilities.of(job.before).needs_signature:
             raise _not_verified(job, after)
         problem = TransferFailed("the old firmware is back: the end of the transfer was lost")
     for slower in others:
@@ -190,14 +193,14 @@ async def _see_again(bench: Bench, job: Job) -> Observation:
 
 
 def _verified(bench: Bench, job: Job, after: Observation) -> Observation:
-    if not job.distinguishable and needs_signature(job.before) and not job.image.inspection.genuine:
+    if not job.distinguishable and Abilities.of(job.before).needs_signature and not job.image.inspection.genuine:
         raise _failed(
             f"transferred; {after.label} ran before and runs now, and nothing tells whether it is the new one",
-            f"probably it is not: {refused_because(job.image.inspection, after)}",
+            f"probably it is not: {Abilities.of(after).refusal(job.image.inspection)}",
             "same-version",
         )
     bench.tell(StepDone("verify", f"{job.address} runs {after.label}"))
-    if after.board in (None, NEW_BOARD):
+    if Abilities.of(after).board in (None, NEW_BOARD):
         bench.note(
             "if the display is dark or garbled, the unit is not dead: another version fits its board, flash that"
         )
@@ -207,9 +210,9 @@ def _verified(bench: Bench, job: Job, after: Observation) -> Observation:
 def _not_verified(job: Job, after: Observation) -> NotVerified:
     if not job.unchanged(after):
         return _failed(f"the unit runs {after.label}, not {job.image.label}", "say the same again", "other-firmware")
-    if needs_signature(job.before):
+    if Abilities.of(job.before).needs_signature:
         return _failed(
-            f"the signature check of {after.label} refused the image: {refused_because(job.image.inspection, after)}. "
+            f"the signature check of {after.label} refused the image: {Abilities.of(after).refusal(job.image.inspection)}. "
             "The old firmware is back, unharmed",
             FOUR_STEPS,
             "old-firmware",
@@ -235,7 +238,7 @@ def _gone(job: Job) -> NotVerified:
     return _failed(
         f"transferred to the last byte, but {job.address} has not advertised for {REAPPEAR_S:.0f} s: it may be dark",
         f"take the cell out for a minute and put in a fresh one (battery: {cell}), then `mitherm info`. If it stays dark, "
-        f"{job.image.label} does not start on board {job.before.board or 'of unknown revision'}, and only the wire helps "
+        f"{job.image.label} does not start on board {Abilities.of(job.before).board or 'of unknown revision'}, and only the wire helps "
         "(a USB-serial adapter on the debug pin)",
         "dark",
     )

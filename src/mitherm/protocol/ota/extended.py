@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Final
 
 from mitherm.errors import DecodeError, NotSupported, PeerMisbehaved, TransferFailed
+from mitherm.model.models import EXTENDED_BY
 from mitherm.protocol.effects import Notification, Procedure, notified, report, subscribe, write
 from mitherm.protocol.events import Progress
 from mitherm.protocol.ota.packets import BANK_SIZE, BLOCK_SIZE, SECTOR_SIZE, block_count
@@ -21,8 +22,6 @@ AREA: Final = 0x40000
 SMALLEST_KIB: Final = 4
 LIMIT_KIB: Final = 208
 """The first size that the device refuses, though clients of others allow it: 207 is the most (telink-ota.md 7)."""
-OFFERED_SINCE: Final = 0x46
-"""Version byte from which clients offer it; hardware 9, 11, 12 and 13 always."""
 
 _REQUEST: Final = struct.Struct("<BII")
 _MESSAGE: Final = struct.Struct("<BBII")
@@ -119,7 +118,7 @@ def _relevant(notification: Notification) -> Message | None:
         return None
     if data == _UNKNOWN_COMMAND:
         raise NotSupported(
-            "this firmware has no extended update", hint="Update the custom firmware to 4.6 or later first."
+            "this firmware has no extended update", hint=f"Update the custom firmware first, to {EXTENDED_BY}."
         )
     return Message.from_bytes(data)
 
