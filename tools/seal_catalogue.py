@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mitherm.ops.files.catalogue_file import digest, read_table
+from mitherm.ops.files.catalogue_file import digest, read_catalogue
 
 
 def main(path: Path) -> None:
@@ -15,7 +15,7 @@ def main(path: Path) -> None:
     table = json.loads(path.read_text(encoding="utf-8")) | {"date": datetime.now(UTC).date().isoformat()}
     table["sha256"] = digest(table)
     path.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"{path}: {len(read_table(path)['files'])} files, {table['date']}")
+    print(f"{path}: {len(read_catalogue(path).files)} files, {table['date']}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ import pytest
 from fake_xiaomi import serving
 from helpers import assert_document
 from mitherm.cli.app import run
-from mitherm.image import catalogue
-from mitherm.image.catalogue_data import shipped
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.recognise import Identity
+from mitherm.image.shipped import shipped_catalogue, shipped_table
 from mitherm.image.synth import package
 from mitherm.model.family import Family
-from mitherm.ops.files.catalogue_file import digest, use_file
+from mitherm.ops.files.catalogue_file import digest, read_catalogue
 
 IMAGE = package("pvvx-5.8")
 PLACE = "/pvvx/ATC_MiThermometer/bin/Made_v99.bin"
@@ -73,18 +71,17 @@ def table(**changes: Any) -> dict[str, Any]:
         "size": len(IMAGE),
         "sha256": hashlib.sha256(IMAGE).hexdigest(),
     }
-    made = {**shipped("catalogue"), **changes}
+    made = {**shipped_table(), "known_bad": [], **changes}
     made["files"] = [*made["files"], added]
     return made | {"sha256": digest(made)}
 
 
 @pytest.fixture
-def newer(tmp_path: Path) -> Iterator[Path]:
-    """A catalogue that knows the published file; afterwards the shipped one is in force again."""
+def newer(tmp_path: Path) -> Path:
+    """A catalogue that knows the published file."""
     path = tmp_path / "newer.json"
     path.write_text(json.dumps(table(date="2099-01-01")))
-    yield path
-    catalogue.use(None)
+    return path
 
 
 @pytest.fixture
@@ -227,14 +224,14 @@ def broken(kind: str) -> str:
         case "entry":
             return json.dumps(table(date="2099-01-01", files=[{"name": "x"}]))
         case "contradiction":
-            changed = [shipped("catalogue")["files"][0] | {"model": "CGG1"}, *shipped("catalogue")["files"][1:]]
+            changed = [shipped_table()["files"][0] | {"model": "CGG1"}, *shipped_table()["files"][1:]]
             return json.dumps(table(date="2099-01-01", files=changed))
         case "row":
             return json.dumps(table(date="2099-01-01", known_bad=[WARNED | {"unit": {"colour": "red"}}]))
         case "rows":
             return json.dumps(table(date="2099-01-01", known_bad=["red"]))
         case "name":
-            return json.dumps(table(date="2099-01-01", files=[shipped("catalogue")["files"][0] | {"name": 5}]))
+            return json.dumps(table(date="2099-01-01", files=[shipped_table()["files"][0] | {"name": 5}]))
         case "list":
             return "[]"
     return json.dumps(good)[:-9]
@@ -256,13 +253,12 @@ def broken(kind: str) -> str:
     ],
 )
 def test_tables_that_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, says: str) -> None:
-    """Exit 2, and the shipped catalogue stays in force."""
+    """Exit 2, and nothing of it is used."""
     path = tmp_path / "table.json"
     path.write_text(broken(kind))
     assert run(["firmware", "list", "--catalogue", str(path), "--json"]) == 2
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["kind"] == "BadFile" and says in error["message"]
-    assert catalogue.by_name("Made_v99") is None
 
 
 def test_a_missing_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -274,12 +270,10 @@ def test_a_table_of_the_same_day_is_taken(tmp_path: Path, capsys: pytest.Capture
     """Not older is enough."""
     path = tmp_path / "table.json"
     path.write_text(json.dumps(table()))
-    try:
-        assert run(["firmware", "list", "--all", "--catalogue", str(path), "--json"]) == 0
+    for arguments, there in ((["--catalogue", str(path)], True), ([], False)):
+        assert run(["firmware", "list", "--all", *arguments, "--json"]) == 0
         rows = assert_document(capsys.readouterr().out, "firmware list")["result"]["catalogue"]
-        assert "Made_v99.bin" in {row["name"] for row in rows}
-    finally:
-        catalogue.use(None)
+        assert ("Made_v99.bin" in {row["name"] for row in rows}) is there
 
 
 def test_a_table_warns_of_more_never_of_less(tmp_path: Path) -> None:
@@ -287,11 +281,7 @@ def test_a_table_warns_of_more_never_of_less(tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     path.write_text(json.dumps(table(date="2099-01-01", known_bad=[WARNED])))
     withdrawn, old = Identity(Family.PVVX, "99"), Identity(Family.PVVX, "5.8", device_id=9)
-    assert known_bad(withdrawn, UnitFacts()) == ()
-    try:
-        use_file(path)
-        assert [row.text for row in known_bad(withdrawn, UnitFacts())] == ["it was withdrawn"]
-        assert known_bad(old, UnitFacts(family=Family.STOCK))
-    finally:
-        catalogue.use(None)
-    assert known_bad(withdrawn, UnitFacts()) == ()
+    newer = read_catalogue(path)
+    assert [row.text for row in known_bad(newer, withdrawn, UnitFacts())] == ["it was withdrawn"]
+    assert known_bad(newer, old, UnitFacts(family=Family.STOCK))
+    assert known_bad(shipped_catalogue(), withdrawn, UnitFacts()) == ()

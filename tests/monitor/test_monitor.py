@@ -16,6 +16,7 @@ import pytest
 from helpers import assert_document, assert_fits
 from mitherm.cli.app import run
 from mitherm.errors import BrokerUnreachable, RadioUnavailable, SettingsError, UsageProblem
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.model.report import Report
 from mitherm.ops.bench import Bench
 from mitherm.ops.gateway.config import MonitorConfig
@@ -202,7 +203,7 @@ def test_home_assistant_installs_firmware(tmp_path: Path) -> None:
     rig = Rig(tmp_path, "pvvx-5.0")
     rig.shelve("pvvx-5.8")
     keeper, posted, reloads = Keeper(), [], []
-    layout = HomeAssistantLayout(latest=latest_version, install=True)
+    layout = HomeAssistantLayout(latest=lambda report: latest_version(report, shipped_catalogue()), install=True)
 
     async def ask(bench: Bench, monitor: Monitor) -> None:
         await asyncio.sleep(20)

@@ -6,7 +6,8 @@ import made_images
 import pytest
 
 from mitherm.errors import GuardRefused, KeysMissing, NotVerified, UsageProblem
-from mitherm.image.boot_rules import recognise
+from mitherm.image.boot_rules import boot_verdict
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.model.family import Family
 from mitherm.ops.updating.flash import bring
 from mitherm.protocol.events import Notice
@@ -44,7 +45,7 @@ def runs(rig: Rig) -> str:
         flash = world.find(UNIT).chip.flash
         bank = running_bank(flash)
         assert bank is not None
-        verdict = recognise(bank_bytes(flash, bank))
+        verdict = boot_verdict(bank_bytes(flash, bank), shipped_catalogue())
         version = f"{verdict.version}_B1.6" if verdict.build == "B1.6" else verdict.version
         return f"{verdict.family}-{version}" if version else verdict.family
 

@@ -9,7 +9,8 @@ from types import ModuleType
 import pytest
 
 from mitherm.device.boards import BOARDS
-from mitherm.image.boot_rules import recognise, runs_on
+from mitherm.image.boot_rules import boot_verdict, runs_on
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.ops.guards import RULES, Ruling
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "matrix.py"
@@ -62,9 +63,9 @@ def test_what_goes_ahead_boots_and_is_seen(cells: list) -> None:
     ahead = [cell for cell in cells if not cell.standing]
     assert ahead
     for cell in ahead:
-        verdict = recognise(cell.case.image.data)
+        verdict = boot_verdict(cell.case.image.data, shipped_catalogue())
         board = cell.case.abilities.board
-        result = runs_on(verdict, cell.case.seen.identity.model, board or "B1.4")
+        result = runs_on(verdict, cell.case.seen.identity.model, board or "B1.4", shipped_catalogue())
         assert result.runs, str(cell)
         assert result.display == "ok" or board not in BOARDS, str(cell)
 

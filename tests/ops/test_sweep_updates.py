@@ -14,7 +14,8 @@ import made_images
 import pytest
 
 from mitherm.errors import MithermError
-from mitherm.image.boot_rules import recognise
+from mitherm.image.boot_rules import boot_verdict
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.model.keys import did_text
 from mitherm.ops.updating.execute import UpdateResult
 from mitherm.ops.updating.flash import bring, flash
@@ -87,7 +88,7 @@ def state(rig: Rig) -> State:
         memory = unit.chip.flash
         bank = running_bank(memory)
         assert bank is not None, "the unit is dead"
-        verdict = recognise(bank_bytes(memory, bank))
+        verdict = boot_verdict(bank_bytes(memory, bank), shipped_catalogue())
         records = [MiRecordStore(memory, home) for home in (0x78000, 0x79000) if not memory.is_blank(home, 4)]
         did, keys = (records[0].find(0x0001), records[0].find(0x0010)) if records else (None, None)
         assert did is None or did_text(did)

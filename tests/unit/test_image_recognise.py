@@ -6,18 +6,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitherm.image import catalogue
-from mitherm.image.boot_rules import Board, runs_on
-from mitherm.image.boot_rules import recognise as boot
+from mitherm.image import boot_rules
+from mitherm.image.boot_rules import Board, BootVerdict
 from mitherm.image.container import ZigbeeContainer
 from mitherm.image.inspect import inspect
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.recognise import Identity, recognise
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.image.signature import Signature
 from mitherm.image.synth import package, synth
 from mitherm.image.telink import STARTUP, pad, trailer
 from mitherm.model.family import Family
 from mitherm.model.models import PVVX_DEVICES, version_key
+
+CATALOGUE = shipped_catalogue()
+
+
+def boot(bank: bytes) -> BootVerdict:
+    return boot_rules.boot_verdict(bank, CATALOGUE)
+
+
+def runs_on(verdict: BootVerdict, model: str, hardware: str) -> Board:
+    return boot_rules.runs_on(verdict, model, hardware, CATALOGUE)
+
 
 PVVX = synth("pvvx-5.8")
 OLD_BOARDS = ("B1.4", "B1.5", "B1.6", "B1.7", "B1.9", "B2.0")
@@ -77,13 +88,13 @@ CASES = [
 @pytest.mark.parametrize(("image", "family", "version", "model"), CASES)
 def test_rules(image: bytes, family: str, version: str | None, model: str | None) -> None:
     """Header words and texts tell family, version and model, whatever else the image contains."""
-    found = recognise(image)
+    found = recognise(image, CATALOGUE)
     assert (found.family, found.version, found.model) == (family, version, model)
 
 
 def test_older_pvvx_gets_its_device_id() -> None:
     """Builds without header words are told by the model text."""
-    assert recognise(made("github.com/pvvx", "V2.1", "MHO-C401", "miaomiaoce.com")).device_id == 1
+    assert recognise(made("github.com/pvvx", "V2.1", "MHO-C401", "miaomiaoce.com"), CATALOGUE).device_id == 1
 
 
 @pytest.mark.parametrize(
@@ -186,24 +197,24 @@ def test_second_builds_of_a_model() -> None:
 
 def test_catalogue_lookups() -> None:
     """Files are found by name, by their own hash and by the hash of their image part."""
-    signed = catalogue.by_name("Stock_fw_2.1.1_0159")
+    signed = CATALOGUE.by_name("Stock_fw_2.1.1_0159")
     assert signed is not None and signed.signature is Signature.GENUINE and signed.product_id == 0x055B
-    assert signed is catalogue.by_name("original_ota_xiaomi_lywsd03mmc_v2.1.1_0159c.bin")
-    assert catalogue.by_file(signed.sha256) is signed
+    assert signed is CATALOGUE.by_name("original_ota_xiaomi_lywsd03mmc_v2.1.1_0159c.bin")
+    assert CATALOGUE.by_file(signed.sha256) is signed
     assert signed.image_sha256 is None
-    plain = catalogue.by_name("ATC_v58.bin")
-    assert plain is not None and catalogue.by_image(plain.sha256) is plain
-    boxed = catalogue.by_name("1141-020a-99993001-ATC_v58.zigbee")
+    plain = CATALOGUE.by_name("ATC_v58.bin")
+    assert plain is not None and CATALOGUE.by_image(plain.sha256) is plain
+    boxed = CATALOGUE.by_name("1141-020a-99993001-ATC_v58.zigbee")
     assert boxed is not None and boxed.image_sha256 == plain.sha256 and boxed.version == "5.8"
-    assert catalogue.by_file("00" * 32) is None and catalogue.by_name("nothing") is None
+    assert CATALOGUE.by_file("00" * 32) is None and CATALOGUE.by_name("nothing") is None
 
 
 def test_catalogue_is_complete_and_plain() -> None:
     """All published files and dumps are there, each hash once, only known roles and families."""
-    entries = catalogue.entries()
+    entries = CATALOGUE.files
     assert len({entry.sha256 for entry in entries}) == len(entries) == 212
     assert {entry.family for entry in entries} == {"stock", "pvvx", "atc1441", "zigbee", "unknown", None}
-    assert all(entry.repository in catalogue.snapshots() for entry in entries)
+    assert all(entry.repository in CATALOGUE.snapshots for entry in entries)
     lywsd = [entry for entry in entries if entry.family == "stock" and entry.model == "LYWSD03MMC"]
     assert {(entry.version, entry.length, entry.login) for entry in lywsd} == {
         ("1.0.0_0109", 85668, "always"),
@@ -235,7 +246,7 @@ def test_catalogue_is_complete_and_plain() -> None:
 )
 def test_known_bad(image: Identity, unit: UnitFacts, verdicts: list[str]) -> None:
     """The table names the combinations of product-needs.md 6.2 and no others."""
-    assert [row.verdict for row in known_bad(image, unit)] == verdicts
+    assert [row.verdict for row in known_bad(CATALOGUE, image, unit)] == verdicts
 
 
 def test_version_order() -> None:

@@ -11,6 +11,7 @@ from mitherm.errors import UsageProblem
 from mitherm.image import tail
 from mitherm.image.inspect import inspect
 from mitherm.image.recognise import SYNTHETIC_MARK, recognise
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.image.sign_file import SignFile
 from mitherm.image.signature import Signature
 from mitherm.image.synth import package, sign_file, synth, with_tail
@@ -71,7 +72,7 @@ def test_recognised_without_the_mark(kind: str, model: str, expected: str) -> No
     """The general rules give family, version and model of a synthetic image whose mark is gone."""
     image = synth(kind, model)
     bare = image.replace(SYNTHETIC_MARK, bytes(len(SYNTHETIC_MARK)), 1)
-    seen, known = recognise(bare), recognise(image)
+    seen, known = recognise(bare, shipped_catalogue()), recognise(image, shipped_catalogue())
     assert known.synthetic and not seen.synthetic
     assert (seen.family, seen.version, seen.model, seen.device_id, seen.build) == (
         known.family,

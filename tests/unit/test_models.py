@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mitherm.device.identify import Evidence, identify
-from mitherm.image import catalogue
+from mitherm.image.catalogue import Entry
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.model import models
 from mitherm.model.models import BANK, LARGE_BANK, MODELS, Gate
 from mitherm.protocol import uuids
@@ -33,15 +34,15 @@ def test_numbers_name_one_board() -> None:
     assert all(len(model.identity) in (0, 24) for model in MODELS)
 
 
-@pytest.mark.parametrize("entry", [one for one in catalogue.entries() if one.role == "custom" and one.device_id])
-def test_every_published_pvvx_build_has_its_board(entry: catalogue.Entry) -> None:
+@pytest.mark.parametrize("entry", [one for one in shipped_catalogue().files if one.role == "custom" and one.device_id])
+def test_every_published_pvvx_build_has_its_board(entry: Entry) -> None:
     """The catalogue and the table agree."""
     board = models.of_device(entry.device_id)
     assert board is not None and board.name == entry.model and board.prefix
 
 
-@pytest.mark.parametrize("entry", [one for one in catalogue.entries() if one.role == "stock" and one.version])
-def test_every_published_stock_image_has_its_rules(entry: catalogue.Entry) -> None:
+@pytest.mark.parametrize("entry", [one for one in shipped_catalogue().files if one.role == "stock" and one.version])
+def test_every_published_stock_image_has_its_rules(entry: Entry) -> None:
     """Login, signature and the size of a bank are as the catalogue knows them."""
     rules = stock(entry.model or "", entry.version or "")
     gates = {"always": Gate.LOGIN, "bound": Gate.WHEN_BOUND, "never": Gate.NONE, None: None}

@@ -9,11 +9,17 @@ from contextlib import asynccontextmanager
 from mitherm.cli.context import App
 from mitherm.cli.questions import type_token
 from mitherm.ops.bench import Bench
+from mitherm.ops.files.library import ImageSource
 from mitherm.wiring import bench as wiring
 from mitherm.wiring.bench import open_stores as stores
 from mitherm.wiring.bench import present
 
-__all__ = ["open_bench", "present", "stores"]
+__all__ = ["image_source", "open_bench", "present", "stores"]
+
+
+def image_source(app: App) -> ImageSource:
+    """The library of this user, with the catalogue in force."""
+    return wiring.open_images(catalogue=app.settings.catalogue)
 
 
 @asynccontextmanager
@@ -26,6 +32,7 @@ async def open_bench(app: App, *, waivers: Collection[str] = ()) -> AsyncIterato
         ask_token=type_token if sys.stdin.isatty() else None,
         timeout_s=app.settings.timeout(),
         waivers=waivers,
+        catalogue=app.settings.catalogue,
         dry_run=app.settings.dry_run,
     ) as bench:
         yield bench

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from mitherm.errors import AnswerNeeded, MithermError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mitherm.cli.terminal import Terminal
+    from mitherm.image.catalogue import Catalogue
     from mitherm.radio.open import RadioName
 
 _R = TypeVar("_R")
@@ -33,8 +32,8 @@ class Settings:
     dry_run: bool = False
     radio: str | None = None
     timeout_s: float | None = None
-    catalogue: Path | None = None
-    """The table in force instead of the shipped one."""
+    catalogue: Catalogue | None = None
+    """The one in force instead of the shipped one."""
 
     def take(self, name: str, value: Any) -> None:
         """An option was given."""

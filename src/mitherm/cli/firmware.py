@@ -8,28 +8,18 @@ from typing import Any
 
 import click
 
-from mitherm.cli.bench import present, stores
+from mitherm.cli.bench import image_source, present
 from mitherm.cli.context import App
+from mitherm.cli.documents import firmware as documents
 from mitherm.cli.options import Group, command
-from mitherm.errors import FileMissing, UsageProblem
+from mitherm.errors import UsageProblem
 from mitherm.image.synth import EXAMPLES, SIGN_KIND
 from mitherm.model.models import LYWSD03MMC
-from mitherm.ops.files.firmware import (
-    Added,
-    add_files,
-    add_synthetic,
-    catalogue_rows,
-    describe,
-    shelf_row,
-    synthetic,
-    verify,
-)
-from mitherm.ops.files.library import ImageSource
+from mitherm.ops.files.firmware import Added, add_files, inspect_file, published_files, synthesise, verify_file
 from mitherm.ops.updating.paths import update_paths
-from mitherm.store.atomic import write_durably
 
 _PATH = click.Path(path_type=Path)
-_SHELF = ("name", "kind", "model", "size", "catalogue", "sha256")
+_LIBRARY = ("name", "kind", "model", "size", "catalogue", "sha256")
 _PUBLISHED = ("name", "role", "family", "version", "model", "in_library", "sha256")
 
 
@@ -49,16 +39,17 @@ def firmware_command() -> None:
 @click.pass_obj
 def list_images(app: App, everything: bool) -> int:
     """What the library holds; with --all also which published files are known by their SHA-256."""
-    library = stores().library
-    result: dict[str, object] = {"images": [shelf_row(entry) for entry in library.entries()], "changed": False}
+    images = image_source(app)
+    files = [documents.library_file(entry) for entry in images.library.entries()]
+    result: dict[str, object] = {"images": files, "changed": False}
     if everything:
-        result["catalogue"] = catalogue_rows(library)
+        result["catalogue"] = [documents.published(file) for file in published_files(images)]
     return app.finish(result, lambda result: _render_list(app, result))
 
 
 def _render_list(app: App, result: Mapping[str, Any]) -> None:
     if result["images"]:
-        app.terminal.table(_SHELF, [_cells(row, _SHELF) for row in result["images"]], title="Library")
+        app.terminal.table(_LIBRARY, [_cells(row, _LIBRARY) for row in result["images"]], title="Library")
     else:
         app.terminal.say("The library is empty. `mitherm firmware fetch NAME` or `mitherm firmware add FILE` fills it.")
     if "catalogue" in result:
@@ -80,9 +71,9 @@ def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[object]:
 )
 @click.argument("file", metavar="FILE")
 @click.pass_obj
-def inspect_file(app: App, file: str) -> int:
+def inspect(app: App, file: str) -> int:
     """What FILE (or an image of the library) is: kind, firmware, soundness, signature, warnings. Exit 0 whatever it is."""
-    result = describe(ImageSource(stores().library).get(file)) | {"changed": False}
+    result = documents.inspection(inspect_file(image_source(app), file))
     return app.finish(result, lambda result: _render_inspection(app, result))
 
 
@@ -116,11 +107,10 @@ def _render_inspection(app: App, result: Mapping[str, Any]) -> None:
 @command("verify", examples="mitherm firmware verify ATC_v58.bin")
 @click.argument("file", metavar="FILE")
 @click.pass_obj
-def verify_file(app: App, file: str) -> int:
+def verify(app: App, file: str) -> int:
     """Soundness alone: boot mark, length, check sum, and the lengths of a container. Exit 2 when FILE is damaged."""
-    image = ImageSource(stores().library).get(file)
-    verify(image)
-    return app.finish(describe(image) | {"changed": False}, lambda result: app.terminal.say(f"{image.name} is sound."))
+    image = verify_file(image_source(app), file)
+    return app.finish(documents.inspection(image), lambda result: app.terminal.say(f"{image.name} is sound."))
 
 
 @command(
@@ -133,13 +123,11 @@ def verify_file(app: App, file: str) -> int:
 @click.pass_obj
 def add(app: App, files: tuple[Path, ...]) -> int:
     """Copy images and sign files into the library, where plans find them. All of them, or none when one is damaged."""
-    return _finish_added(app, add_files(stores().library, files, present()))
+    return _finish_added(app, add_files(image_source(app), files, present()))
 
 
-def _finish_added(app: App, added: Sequence[Added], more: Mapping[str, object] | None = None) -> int:
-    rows = [shelf_row(one.entry) | {"new": one.new} for one in added]
-    changed = any(one.new for one in added) or bool(more)
-    return app.finish({"images": rows, **(more or {}), "changed": changed}, lambda result: _render_added(app, result))
+def _finish_added(app: App, added: Sequence[Added]) -> int:
+    return app.finish(documents.added(added), lambda result: _render_added(app, result))
 
 
 def _render_added(app: App, result: Mapping[str, Any]) -> None:
@@ -174,8 +162,8 @@ def fetch_images(app: App, names: tuple[str, ...], mirror: str | None) -> int:
     from mitherm.cloud.web import StandardWeb
     from mitherm.ops.files.fetch import fetch
 
-    library, web, tell = stores().library, StandardWeb(), app.terminal.tell
-    return _finish_added(app, [fetch(library, name, web, now=present(), tell=tell, mirror=mirror) for name in names])
+    images, web, tell = image_source(app), StandardWeb(), app.terminal.tell
+    return _finish_added(app, [fetch(images, name, web, now=present(), tell=tell, mirror=mirror) for name in names])
 
 
 @command(
@@ -196,22 +184,8 @@ def synth(app: App, kind: str, output: Path | None, adding: bool, model: str) ->
         raise UsageProblem(
             "nowhere to put the image", hint=f"-o {kind}.bin writes a file, --add puts it into the library"
         )
-    image = synthetic(kind, model)
-    more: dict[str, object] = {}
-    if output is not None:
-        _write(output, image.data)
-        found = image.inspection
-        more = {"file": str(output), "size": found.size, "sha256": found.sha256, "kind": kind}
-    added = add_synthetic(stores().library, kind, model, present()) if adding else []
-    return _finish_added(app, added, more)
-
-
-def _write(path: Path, data: bytes) -> None:
-    if path.is_dir():
-        raise UsageProblem(f"{path} is a directory", hint="name a file")
-    if not path.parent.is_dir():
-        raise FileMissing(f"there is no directory {path.parent}")
-    write_durably(path, data)
+    result = synthesise(image_source(app), kind, now=present(), model=model, output=output, into_library=adding)
+    return app.finish(documents.synthesised(result), lambda result: _render_added(app, result))
 
 
 @command(
@@ -228,7 +202,9 @@ def _write(path: Path, data: bytes) -> None:
 @click.pass_obj
 def list_roads(app: App, start: str, goal: str) -> int:
     """From every firmware to every goal: the steps of `bring`, what it needs first, or why only the wire leads there."""
-    rows = [path.to_json() for path in update_paths() if start in path.start and path.goal.startswith(goal)]
+    rows = [
+        documents.update_path(path) for path in update_paths() if start in path.start and path.goal.startswith(goal)
+    ]
     return app.finish({"roads": rows, "changed": False}, lambda result: _render_roads(app, result))
 
 
@@ -243,5 +219,5 @@ def _render_roads(app: App, result: Mapping[str, Any]) -> None:
 
 synth.help = f"{synth.help}\n\nKIND: {', '.join((*EXAMPLES, SIGN_KIND))}, and other versions alike."
 
-for _command in (list_images, inspect_file, verify_file, add, fetch_images, synth, list_roads):
+for _command in (list_images, inspect, verify, add, fetch_images, synth, list_roads):
     firmware_command.add_command(_command)

@@ -26,12 +26,11 @@ def _heard_before(ctx: click.Context, name: str) -> bool:
 
 def _take_catalogue(ctx: click.Context, param: click.Parameter, value: Path | None) -> None:
     app = ctx.find_root().obj
-    if value is None or not isinstance(app, App) or app.settings.catalogue == value or _heard_before(ctx, "catalogue"):
+    if value is None or not isinstance(app, App) or _heard_before(ctx, "catalogue"):
         return
-    from mitherm.ops.files.catalogue_file import use_file
+    from mitherm.ops.files.catalogue_file import read_catalogue
 
-    use_file(value)
-    app.settings.catalogue = value
+    app.settings.catalogue = read_catalogue(value)
 
 
 def global_options() -> list[click.Option]:

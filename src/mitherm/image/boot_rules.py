@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from mitherm.errors import BadFile
+from mitherm.image.catalogue import Catalogue
 from mitherm.image.known_bad import UnitFacts, known_bad
-from mitherm.image.recognise import Identity
-from mitherm.image.recognise import recognise as identify
+from mitherm.image.recognise import Identity, recognise
 from mitherm.image.telink import EXTENDED, STARTUP, TelinkImage
 from mitherm.model import models
 from mitherm.model.family import Family
@@ -44,7 +44,7 @@ class Board:
     display: str
 
 
-def recognise(bank: bytes) -> BootVerdict:
+def boot_verdict(bank: bytes, catalogue: Catalogue) -> BootVerdict:
     """From the bytes of a bank (more than the image may follow) to what it would run. Never raises."""
     try:
         image = TelinkImage.parse(bank)
@@ -55,7 +55,7 @@ def recognise(bank: bytes) -> BootVerdict:
         return BootVerdict(Family.UNKNOWN, length=length, reason=f"an image of {length} bytes does not start")
     if image.header.startup != STARTUP:
         return BootVerdict(Family.UNKNOWN, length=length, reason="the start-up code is not that of a thermometer")
-    return _verdict(identify(image.data), length)
+    return _verdict(recognise(image.data, catalogue), length)
 
 
 def _verdict(identity: Identity, length: int) -> BootVerdict:
@@ -65,12 +65,12 @@ def _verdict(identity: Identity, length: int) -> BootVerdict:
     return BootVerdict(identity.family, version, identity.model or "", identity.device_id, identity.build, length)
 
 
-def runs_on(verdict: BootVerdict, model: str, hardware: str) -> Board:
+def runs_on(verdict: BootVerdict, model: str, hardware: str, catalogue: Catalogue) -> Board:
     """Whether the firmware runs on a board of `model`, and what its display does."""
     if not verdict.family.updatable or not _starts(verdict, model):
         return Board(False, "off")
     identity = Identity(verdict.family, verdict.version, verdict.model, verdict.device_id, verdict.build)
-    blank = any(row.verdict == "blank" for row in known_bad(identity, UnitFacts(model, hardware)))
+    blank = any(row.verdict == "blank" for row in known_bad(catalogue, identity, UnitFacts(model, hardware)))
     return Board(True, "blank" if blank or _other_display(verdict, model) else "ok")
 
 

@@ -1,12 +1,12 @@
-"""The catalogue of published firmware files: metadata by SHA-256 and by name. Loaded when first asked."""
+"""The catalogue of published firmware files: metadata by SHA-256 and by name, and combinations known to go wrong."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final, Literal
 
-from mitherm.image.catalogue_data import load, replace, shipped
 from mitherm.image.signature import Signature
 
 Role = Literal["stock", "custom", "exploit", "zigbee", "zigbee-stock", "signature-block", "full-flash-dump"]
@@ -37,7 +37,7 @@ class Entry:
     product_id: int | None = None
     """From the Mi tail."""
     signature: Signature = Signature.NONE
-    """Of the Mi tail. In the table it is `signed`: true is genuine, false forged, and no tail has no such key."""
+    """Of the Mi tail. In a table it is `signed`: true is genuine, false forged, and no tail has no such key."""
     login: Literal["always", "bound", "never"] | None = None
     """Stock: when a running unit of this version wants a login before an update."""
     refuses_unsigned: bool = False
@@ -47,77 +47,90 @@ class Entry:
     also: tuple[str, ...] = ()
     """Other names under which the same bytes are published."""
 
-
-def by_file(sha256: str) -> Entry | None:
-    """The file with this SHA-256 (hex)."""
-    return _index()["file"].get(sha256)
-
-
-def by_image(sha256: str) -> Entry | None:
-    """The best entry whose image part has this SHA-256: plain files before containers and dumps."""
-    return _index()["image"].get(sha256)
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Entry:
+        """From one of a table's `files`. Raises TypeError, KeyError for what is no record."""
+        defaults = {"image_sha256": record["sha256"], "length": record["size"]}
+        lists = {key: tuple(record.get(key, ())) for key in ("hardware", "also")}
+        plain = {key: value for key, value in record.items() if key != "signed"}
+        return cls(**(defaults | plain | lists), signature=_SIGNATURES[record.get("signed")])
 
 
-def by_name(name: str) -> Entry | None:
-    """The file with this name, in any case, with or without its ending."""
-    return _index()["name"].get(_stem(name))
+_SIGNATURES: Final = {True: Signature.GENUINE, False: Signature.FORGED, None: Signature.NONE}
 
 
-@cache
-def entries() -> tuple[Entry, ...]:
-    """All files."""
-    return parse(load("catalogue")["files"])
+@dataclass(frozen=True, slots=True)
+class KnownBad:
+    """A combination that goes wrong (product-needs.md 6.2): `known_bad.py` says which image and unit it is about."""
+
+    verdict: Literal["refuse", "blank"]
+    """refuse: damage or a sure failure; blank: the display stays dark."""
+    rule: str
+    text: str
+    source: str
+    image: Mapping[str, Any]
+    """What the image must be, by attribute of `Identity`; or `version_below`."""
+    unit: Mapping[str, Any]
+    """What the unit must be, by attribute of `UnitFacts`; or `version_below`."""
 
 
-def parse(records: list[dict[str, Any]]) -> tuple[Entry, ...]:
-    """Entries from the `files` of a table. Raises TypeError, KeyError for what is no record."""
-    return tuple(_entry(record) for record in records)
+@dataclass(frozen=True)
+class Catalogue:
+    """What is published and what is known of it: a value, so two of them may be in use at a time."""
 
-
-def date() -> str:
+    date: str
     """When the table was made, ISO 8601."""
-    found: str = load("catalogue")["date"]
-    return found
-
-
-def use(table: dict[str, Any] | None) -> None:
-    """From now on this table is the catalogue; None: the shipped one again. Whoever gives it has checked it.
-
-    Its `known_bad` rows come on top of the shipped ones: a table can warn of more, never of less.
-    """
-    replace("catalogue", table)
-    replace("known_bad", None if table is None else [*shipped("known_bad"), *table.get("known_bad", ())])
-    entries.cache_clear()
-    _index.cache_clear()
-
-
-def snapshots() -> dict[str, str]:
+    snapshots: Mapping[str, str]
     """Repository to the commit the catalogue describes."""
-    found: dict[str, str] = load("catalogue")["snapshots"]
-    return found
+    files: tuple[Entry, ...]
+    bad: tuple[KnownBad, ...] = ()
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Catalogue:
+        """From the document of a table. Raises TypeError, KeyError for what is none."""
+        bad = tuple(KnownBad(**row) for row in table.get("known_bad", ()))
+        return cls(table["date"], table["snapshots"], tuple(map(Entry.from_record, table["files"])), bad)
+
+    def on_top_of(self, base: Catalogue) -> Catalogue:
+        """These files, with the bad combinations of both: a newer table warns of more, never of less."""
+        return replace(self, bad=(*base.bad, *self.bad))
+
+    def by_file(self, sha256: str) -> Entry | None:
+        """The file with this SHA-256 (hex)."""
+        return self._files.get(sha256)
+
+    def by_image(self, sha256: str) -> Entry | None:
+        """The best entry whose image part has this SHA-256 (hex): plain files before containers and dumps."""
+        return self._images.get(sha256)
+
+    def by_name(self, name: str) -> Entry | None:
+        """The file with this name, in any case, with or without its ending."""
+        return self._names.get(_stem(name))
+
+    @cached_property
+    def _files(self) -> dict[str, Entry]:
+        return _first((entry.sha256, entry) for entry in self._best_first)
+
+    @cached_property
+    def _images(self) -> dict[str, Entry]:
+        return _first((entry.image_sha256, entry) for entry in self._best_first if entry.image_sha256 is not None)
+
+    @cached_property
+    def _names(self) -> dict[str, Entry]:
+        return _first((_stem(name), entry) for entry in self._best_first for name in (entry.name, *entry.also))
+
+    @property
+    def _best_first(self) -> list[Entry]:
+        """The same image is published plain, in a container and in dumps; only the plain file can be sent as it is."""
+        return sorted(self.files, key=lambda entry: entry.role in ("zigbee", "zigbee-stock", "full-flash-dump"))
 
 
-@cache
-def _index() -> dict[str, dict[str, Entry]]:
-    index: dict[str, dict[str, Entry]] = {"file": {}, "image": {}, "name": {}}
-    for entry in sorted(entries(), key=lambda entry: entry.role in ("zigbee", "zigbee-stock", "full-flash-dump")):
-        index["file"].setdefault(entry.sha256, entry)
-        if entry.image_sha256 is not None:
-            index["image"].setdefault(entry.image_sha256, entry)
-        for name in (entry.name, *entry.also):
-            index["name"].setdefault(_stem(name), entry)
+def _first(pairs: Iterable[tuple[str, Entry]]) -> dict[str, Entry]:
+    index: dict[str, Entry] = {}
+    for key, entry in pairs:
+        index.setdefault(key, entry)
     return index
 
 
 def _stem(name: str) -> str:
     return name.lower().removesuffix(".bin").removesuffix(".zigbee")
-
-
-def _entry(record: dict[str, Any]) -> Entry:
-    defaults = {"image_sha256": record["sha256"], "length": record["size"]}
-    lists = {key: tuple(record.get(key, ())) for key in ("hardware", "also")}
-    plain = {key: value for key, value in record.items() if key != "signed"}
-    return Entry(**(defaults | plain | lists), signature=_SIGNATURES[record.get("signed")])
-
-
-_SIGNATURES: Final = {True: Signature.GENUINE, False: Signature.FORGED, None: Signature.NONE}

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Final
 
 from mitherm.errors import BadFile, DecodeError, ImageCorrupt, NotAnImage
-from mitherm.image import catalogue
+from mitherm.image.catalogue import Catalogue
 from mitherm.image.container import MAGIC as CONTAINER_MAGIC
 from mitherm.image.container import ZigbeeContainer
 from mitherm.image.inspection import Inspection
 from mitherm.image.recognise import image_sha256, is_synthetic, recognise
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.image.sign_file import SignFile
 from mitherm.image.sign_file import looks_like as looks_like_sign_file
 from mitherm.image.signature import Signature
@@ -24,18 +25,22 @@ _DUMP_SIZES: Final = (0x40000, 0x80000, 0x100000, 0x200000)
 _DUMP_BANKS: Final = (0x00000, 0x20000, 0x40000, 0x08000, 0x80000)
 
 
-def inspect(data: bytes) -> Inspection:
-    """Look at a file. Never raises: what is wrong with it is in `kind`, `problem` and `warnings`."""
+def inspect(data: bytes, catalogue: Catalogue | None = None) -> Inspection:
+    """Look at a file with this catalogue (default: the shipped one).
+
+    Never raises: what is wrong with it is in `kind`, `problem` and `warnings`.
+    """
+    catalogue = shipped_catalogue() if catalogue is None else catalogue
     file_hash = hashlib.sha256(data).hexdigest()
     start = Inspection("not-an-image", len(data), file_hash, entry=catalogue.by_file(file_hash))
     if data.startswith(CONTAINER_MAGIC):
-        found = _container(start, data)
+        found = _container(start, data, catalogue)
     elif _dump_bank(data) is not None:
-        found = _dump(start, data)
+        found = _dump(start, data, catalogue)
     elif looks_like_sign_file(data):
         found = _sign_file(start, data)
     else:
-        found = _telink(start, data)
+        found = _telink(start, data, catalogue)
     return replace(found, warnings=warnings_for(found))
 
 
@@ -47,13 +52,13 @@ def verify(data: bytes) -> Inspection:
     return found
 
 
-def _container(start: Inspection, data: bytes) -> Inspection:
+def _container(start: Inspection, data: bytes, catalogue: Catalogue) -> Inspection:
     start = replace(start, kind="zigbee-container")
     try:
         container = ZigbeeContainer.from_bytes(data)
     except BadFile as problem:
         return replace(start, problem=problem, crc_ok=False)
-    inner = _telink(replace(start, container=container), container.image)
+    inner = _telink(replace(start, container=container), container.image, catalogue)
     if inner.kind == "not-an-image":
         message = f"the Zigbee OTA file holds no image: {inner.problem.message if inner.problem else ''}"
         return replace(inner, kind="zigbee-container", problem=ImageCorrupt(message), crc_ok=False)
@@ -69,9 +74,9 @@ def _dump_bank(data: bytes) -> int | None:
     return next(iter(whole + marks), None)
 
 
-def _dump(start: Inspection, data: bytes) -> Inspection:
+def _dump(start: Inspection, data: bytes, catalogue: Catalogue) -> Inspection:
     """The image in the bank that would boot; nothing of a dump is ever sent."""
-    found = _telink(replace(start, kind="full-dump"), data[_dump_bank(data) :])
+    found = _telink(replace(start, kind="full-dump"), data[_dump_bank(data) :], catalogue)
     return replace(found, kind="full-dump", payload=b"")
 
 
@@ -86,7 +91,7 @@ def _sign_file(start: Inspection, data: bytes) -> Inspection:
     return replace(start, tail=mark, synthetic=mark.root == SYNTHETIC_ROOT, problem=no_image)
 
 
-def _telink(start: Inspection, data: bytes) -> Inspection:
+def _telink(start: Inspection, data: bytes, catalogue: Catalogue) -> Inspection:
     """A plain image, sound or not."""
     try:
         header = Header.parse(data)
@@ -96,10 +101,10 @@ def _telink(start: Inspection, data: bytes) -> Inspection:
     try:
         image = TelinkImage.parse(data)
     except ImageCorrupt as problem:
-        return replace(start, problem=problem, crc_ok=False, identity=recognise(data))
+        return replace(start, problem=problem, crc_ok=False, identity=recognise(data, catalogue))
     part_hash = image_sha256(image.data)
     entry = start.entry or catalogue.by_image(part_hash)
-    found = replace(start, crc_ok=True, image_sha256=part_hash, entry=entry, identity=recognise(image.data))
+    found = replace(start, crc_ok=True, image_sha256=part_hash, entry=entry, identity=recognise(image.data, catalogue))
     return _with_tail(found, image)
 
 

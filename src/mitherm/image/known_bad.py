@@ -1,11 +1,12 @@
-"""Combinations of image and unit that are known to go wrong (product-needs.md 6.2); the table is data."""
+"""Which rows of the catalogue's table of bad combinations name an image on a unit (product-needs.md 6.2)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from mitherm.image.catalogue_data import load
+from mitherm.image.catalogue import Catalogue, KnownBad
 from mitherm.image.recognise import Identity
 from mitherm.model.family import Family
 from mitherm.model.models import version_key
@@ -22,28 +23,14 @@ class UnitFacts:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KnownBad:
-    """One row that matched. `verdict`: refuse (damage or a sure failure) or blank (the display stays dark)."""
-
-    verdict: Literal["refuse", "blank"]
-    rule: str
-    text: str
-    source: str
+def known_bad(catalogue: Catalogue, image: Identity, unit: UnitFacts) -> tuple[KnownBad, ...]:
+    """All rows of the catalogue that name this image on this unit."""
+    return tuple(row for row in catalogue.bad if _fits(row.image, image) and _fits(row.unit, unit))
 
 
-def known_bad(image: Identity, unit: UnitFacts) -> tuple[KnownBad, ...]:
-    """All rows that name this image on this unit."""
-    return tuple(
-        KnownBad(row["verdict"], row["rule"], row["text"], row["source"])
-        for row in load("known_bad")
-        if _fits(row["image"], image) and _fits(row["unit"], unit)
-    )
-
-
-def _fits(row: dict[str, Any], facts: Identity | UnitFacts) -> bool:
-    """A row names attributes: a list holds what is meant, `version_below` compares, everything else is equal."""
-    return all(_holds(key, wanted, facts) for key, wanted in row.items())
+def _fits(criteria: Mapping[str, Any], facts: Identity | UnitFacts) -> bool:
+    """A criterion names attributes: a list holds what is meant, `version_below` compares, everything else is equal."""
+    return all(_holds(key, wanted, facts) for key, wanted in criteria.items())
 
 
 def _holds(key: str, wanted: Any, facts: Identity | UnitFacts) -> bool:

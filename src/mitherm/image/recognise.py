@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mitherm.image import catalogue
+from mitherm.image.catalogue import Catalogue
 from mitherm.image.telink import Header, marked
 from mitherm.model import models
 from mitherm.model.family import Family
@@ -93,10 +93,10 @@ class Kind:
         return cls(Family.PVVX, match[5]) if match[4] else cls(Family.ATC1441)
 
 
-def recognise(image: bytes) -> Identity:
+def recognise(image: bytes, catalogue: Catalogue) -> Identity:
     """Identify an image part (from its first byte to its CRC). Raises NotAnImage without a boot mark."""
     header = Header.parse(image)
-    found = _synthetic(image, header) or _catalogued(image, header) or _by_marks(image, header)
+    found = _synthetic(image, header) or _catalogued(image, header, catalogue) or _by_marks(image, header)
     return replace(found, manufacturer=header.manufacturer)
 
 
@@ -128,7 +128,7 @@ def _text(data: bytes, start: int, end: int) -> str:
     return data[start:end].split(b"\0")[0].decode("ascii", "replace")
 
 
-def _catalogued(image: bytes, header: Header) -> Identity | None:
+def _catalogued(image: bytes, header: Header, catalogue: Catalogue) -> Identity | None:
     entry = catalogue.by_image(image_sha256(image))
     if entry is None or entry.role not in ("stock", "custom", "exploit"):
         return None

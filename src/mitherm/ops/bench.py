@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mitherm.image.catalogue import Catalogue
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.effects import Entropy
 from mitherm.protocol.events import Event, Notice
@@ -45,6 +47,8 @@ class Bench:
     waivers: frozenset[str] = field(default=frozenset())
     """Rule ids that the user waived by name."""
     allow_synthetic: bool = False
+    catalogue: Catalogue = field(default_factory=shipped_catalogue)
+    """What is known of published firmware files."""
     dry_run: bool = False
 
     def note(self, text: str, hint: str | None = None) -> None:

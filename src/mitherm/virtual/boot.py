@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from mitherm.image.boot_rules import BootVerdict, recognise, runs_on
+from mitherm.image.boot_rules import BootVerdict, boot_verdict, runs_on
+from mitherm.image.catalogue import Catalogue
 from mitherm.model import models
 from mitherm.model.address import Address
 from mitherm.model.family import Family
@@ -37,16 +38,19 @@ def running_bank(flash: NorFlash) -> int | None:
     return next((bank for bank in BANKS if flash.read(bank + 8, 4) == MARK), None)
 
 
-def boot_unit(chip: Chip) -> Booted | None:
-    """Boot what lies in flash; None leaves the unit dark. Lets PowerFailed pass."""
+def boot_unit(chip: Chip, catalogue: Catalogue) -> Booted | None:
+    """Boot what lies in flash; None leaves the unit dark. Lets PowerFailed pass.
+
+    The catalogue knows published images by their hash, and displays that stay dark.
+    """
     bank = running_bank(chip.flash)
     if bank is None:
         return None
-    verdict = recognise(bank_bytes(chip.flash, bank))
+    verdict = boot_verdict(bank_bytes(chip.flash, bank), catalogue)
     if bank == 0x40000 and verdict.family is Family.PVVX:
         copy_down(chip.flash, verdict.length)
-        return boot_unit(chip)
-    board = runs_on(verdict, chip.model, chip.hardware)
+        return boot_unit(chip, catalogue)
+    board = runs_on(verdict, chip.model, chip.hardware, catalogue)
     if not board.runs:
         return None
     image = _image(verdict, bank)

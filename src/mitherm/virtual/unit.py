@@ -12,6 +12,8 @@ from contextlib import suppress
 from itertools import count
 from typing import Final
 
+from mitherm.image.catalogue import Catalogue
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.model.address import Address
 from mitherm.model.gatt import GattTable
 from mitherm.protocol.uuids import CCCD
@@ -43,8 +45,16 @@ class NoAnswer(Exception):
 class Unit:
     """A powered board with a flash, driven from outside."""
 
-    def __init__(self, chip: Chip, *, faults: FaultTable | None = None, rssi_dbm: int | None = -60) -> None:
+    def __init__(
+        self,
+        chip: Chip,
+        *,
+        faults: FaultTable | None = None,
+        rssi_dbm: int | None = -60,
+        catalogue: Catalogue | None = None,
+    ) -> None:
         self.chip = chip
+        self._catalogue = shipped_catalogue() if catalogue is None else catalogue
         self.faults = faults or FaultTable()
         self.rssi_dbm = rssi_dbm
         self.supervision_s = DEFAULT_SUPERVISION_S
@@ -181,7 +191,7 @@ class Unit:
             self._booted = None
             return
         try:
-            self._booted = boot_unit(self.chip)
+            self._booted = boot_unit(self.chip, self._catalogue)
         except PowerFailed:
             self._power_failed()
             return

@@ -9,7 +9,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mitherm.image.catalogue import Catalogue
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.ops.bench import Bench, Stores
+from mitherm.ops.files.library import ImageSource
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Event
 from mitherm.radio.open import RadioName
@@ -31,13 +34,15 @@ async def open_bench(
     ask_token: Callable[[str], Secret | None] | None = None,
     timeout_s: float = 30.0,
     waivers: Collection[str] = (),
+    catalogue: Catalogue | None = None,
     dry_run: bool = False,
 ) -> AsyncIterator[Bench]:
     """A bench as long as the context is open.
 
     `radio` as after --radio; `home`: folder instead of the user's own (MITHERM_HOME); `tell` hears what happens, `ask`
     agrees to plans (nothing is done without), `ask_token` gives the token of a unit that nobody has yet; `timeout_s`: how
-    long to look for a unit; `waivers` are ids of rules; `dry_run`: write nothing to units. Raises UsageProblem and what
+    long to look for a unit; `waivers` are ids of rules; `catalogue`: what is known of firmware files, the shipped one by
+    default; `dry_run`: write nothing to units. Raises UsageProblem and what
     opening the radio raises.
     """
     name = RadioName.parse(radio)
@@ -54,6 +59,7 @@ async def open_bench(
             timeout_s=timeout_s,
             waivers=frozenset(waivers),
             allow_synthetic=takes_synthetic(name),
+            catalogue=catalogue or shipped_catalogue(),
             dry_run=dry_run,
         )
 
@@ -62,6 +68,11 @@ def open_stores(home: Path | None = None) -> Stores:
     """The durable places of this user, or those in a folder."""
     paths = Paths.from_environment({"MITHERM_HOME": str(home)} if home is not None else os.environ)
     return Stores(Vault(paths.vault), Journal(paths.journal), Inventory(paths.inventory), Library(paths.library))
+
+
+def open_images(home: Path | None = None, *, catalogue: Catalogue | None = None) -> ImageSource:
+    """The image library of this user, or that in a folder: what work on firmware files needs, without a radio."""
+    return ImageSource(open_stores(home).library, catalogue or shipped_catalogue())
 
 
 def present() -> datetime:

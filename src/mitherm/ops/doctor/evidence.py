@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 
 from mitherm.device.abilities import Abilities
 from mitherm.device.observation import Observation
+from mitherm.image.catalogue import Catalogue
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.model.access import Access, LoginToken
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
@@ -99,6 +101,8 @@ class Evidence:
     """What the inventory knew before this look."""
     damaged_images: tuple[str, ...] = ()
     now: datetime | None = None
+    catalogue: Catalogue = field(default_factory=shipped_catalogue)
+    """Where the bad combinations of image and board stand."""
 
     # --- shorthands the rules read like words -------------------------------------------------------------------------
 

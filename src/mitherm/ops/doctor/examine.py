@@ -125,6 +125,7 @@ async def _about_unit(bench: Bench, told: Told, host: Host, heard: Listening, ad
         saved_config=_saved_config(bench, address),
         runs=bench.stores.journal.runs(address=address),
         known=known,
+        catalogue=bench.catalogue,
     )
 
 

@@ -92,7 +92,8 @@ def _blank_rows(seen: Evidence) -> list[str]:
     unit = seen.seen
     if unit is None or not unit.family.updatable:
         return []
-    rows = known_bad(Abilities.of(unit).running, UnitFacts(model=unit.identity.model, hardware=_board(seen)))
+    facts = UnitFacts(model=unit.identity.model, hardware=_board(seen))
+    rows = known_bad(seen.catalogue, Abilities.of(unit).running, facts)
     return [row.text for row in rows if row.verdict == "blank"]
 
 

@@ -2,8 +2,9 @@
 
     {"date": "2027-01-31", "sha256": DIGEST, "snapshots": {REPOSITORY: COMMIT}, "files": [...], "known_bad": [...]}
 
-`files` and `known_bad` (which may be missing) are as in `image/data`. DIGEST is SHA-256 over everything else as JSON with sorted keys and no spaces, in UTF-8. It finds damage and careless
-changes; it proves no author, so what the shipped table knows of a file cannot be contradicted.
+`files` and `known_bad` (which may be missing) are as in `image/data`. DIGEST is SHA-256 over everything else as JSON with
+sorted keys and no spaces, in UTF-8. It finds damage and careless changes; it proves no author, so what the shipped table
+knows of a file cannot be contradicted.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from mitherm.errors import BadFile
-from mitherm.image import catalogue
-from mitherm.image.catalogue_data import shipped
+from mitherm.image.catalogue import Catalogue, Entry
 from mitherm.image.known_bad import UnitFacts
 from mitherm.image.recognise import Identity
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.ops.files.library import read_file
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -34,28 +35,25 @@ _SETTLED: Final = (
     "signature",
     "refuses_unsigned",
 )
+"""What guards decide by: a table must not say otherwise of a file that the shipped one knows."""
 _ROW: Final = {"image", "unit", "verdict", "rule", "text", "source"}
 _HINT: Final = "Get it again from whoever made it; without --catalogue and MITHERM_CATALOGUE the shipped one is used."
 
 
-def use_file(path: Path) -> None:
-    """Take the table in this file as the catalogue from now on. Raises FileMissing, BadFile."""
-    catalogue.use(read_table(path))
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    """The checked table. Raises FileMissing, BadFile."""
-    table = _document(path)
+def read_catalogue(path: Path) -> Catalogue:
+    """The catalogue in this file, with the shipped bad combinations besides its own. Raises FileMissing, BadFile."""
+    table, shipped = _document(path), shipped_catalogue()
     if digest(table) != table.get("sha256"):
         raise BadFile(f"{path} was changed after it was made: its SHA-256 is wrong", hint=_HINT)
-    made, ours = _date(path, table), date.fromisoformat(shipped("catalogue")["date"])
-    if made < ours:
-        raise BadFile(f"{path} is of {made}, older than the catalogue of {ours} that mitherm has", hint=_HINT)
-    _check_entries(path, table)
+    day = _date(path, table)
+    if day < date.fromisoformat(shipped.date):
+        raise BadFile(f"{path} is of {day}, older than the catalogue of {shipped.date} that mitherm has", hint=_HINT)
     rows = table.get("known_bad", [])
     if not isinstance(rows, list) or not all(map(_is_row, rows)):
         raise BadFile(f"{path} has a known-bad row that makes no sense", hint=_HINT)
-    return table
+    catalogue = _parsed(path, table)
+    _check_agreement(path, catalogue, shipped)
+    return catalogue.on_top_of(shipped)
 
 
 def digest(table: dict[str, Any]) -> str:
@@ -82,20 +80,23 @@ def _date(path: Path, table: dict[str, Any]) -> date:
         raise BadFile(f"{path} does not say when it was made", hint=_HINT) from None
 
 
-def _check_entries(path: Path, table: dict[str, Any]) -> None:
+def _parsed(path: Path, table: dict[str, Any]) -> Catalogue:
     try:
-        entries = catalogue.parse(table["files"])
-        sound = all(_is_sound(entry, table["snapshots"]) for entry in entries)
+        catalogue = Catalogue.from_table(table)
+        sound = all(_is_sound(entry, catalogue) for entry in catalogue.files)
     except (TypeError, KeyError, AttributeError):
-        sound, entries = False, ()
+        sound = False
     if not sound:
         raise BadFile(f"{path} has entries that describe no file", hint=_HINT)
-    known = {entry.sha256: entry for entry in catalogue.parse(shipped("catalogue")["files"])}
-    for entry in entries:
-        ours = known.get(entry.sha256, entry)
-        wrong = [name for name in _SETTLED if getattr(ours, name) != getattr(entry, name)]
+    return catalogue
+
+
+def _check_agreement(path: Path, catalogue: Catalogue, shipped: Catalogue) -> None:
+    for entry in catalogue.files:
+        known = shipped.by_file(entry.sha256) or entry
+        wrong = [name for name in _SETTLED if getattr(known, name) != getattr(entry, name)]
         if wrong:
-            raise BadFile(f"{path} contradicts what is known of {ours.name} ({', '.join(wrong)})", hint=_HINT)
+            raise BadFile(f"{path} contradicts what is known of {known.name} ({', '.join(wrong)})", hint=_HINT)
 
 
 def _is_row(row: Any) -> bool:
@@ -111,12 +112,12 @@ def _is_row(row: Any) -> bool:
     )
 
 
-def _is_sound(entry: catalogue.Entry, snapshots: dict[str, str]) -> bool:
+def _is_sound(entry: Entry, catalogue: Catalogue) -> bool:
     return (
         isinstance(entry.name, str)
         and _HASH.fullmatch(entry.sha256) is not None
         and isinstance(entry.size, int)
         and entry.size > 0
-        and isinstance(snapshots[entry.repository], str)
+        and isinstance(catalogue.snapshots[entry.repository], str)
         and ".." not in entry.path.split("/")
     )

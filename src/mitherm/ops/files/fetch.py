@@ -5,7 +5,6 @@ It blocks; from an event loop call it with `asyncio.to_thread`.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from difflib import get_close_matches
@@ -14,11 +13,12 @@ from mitherm.cloud.download import addresses, download
 from mitherm.cloud.driver import Nobody, perform
 from mitherm.cloud.web import Web
 from mitherm.errors import BadFile, ImageCorrupt, ImageMissing, NetworkUnreachable, NotSupported
-from mitherm.image import catalogue
+from mitherm.image.catalogue import Catalogue, Entry
 from mitherm.image.signature import Signature
 from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.files.firmware import Added, check_fit, keep
-from mitherm.ops.files.library import chosen
+from mitherm.ops.files.images import SelectedImage
+from mitherm.ops.files.library import ImageSource
 from mitherm.protocol.events import Event, Notice
 from mitherm.store.library import Library, LibraryEntry
 
@@ -26,38 +26,38 @@ RULE = "H17"
 
 
 def fetch(
-    library: Library, name: str, web: Web, *, now: datetime, tell: Callable[[Event], None], mirror: str | None = None
+    images: ImageSource, name: str, web: Web, *, now: datetime, tell: Callable[[Event], None], mirror: str | None = None
 ) -> Added:
     """A file of the catalogue into the library; without network if it is there.
 
     Raises ImageMissing for an unknown or withdrawn file, ImageCorrupt for a download or library file that is not what
     the catalogue describes, NotSupported for dumps, NetworkUnreachable.
     """
-    entry = published(name)
-    at_hand = next((one for one in library.entries() if one.sha256 == entry.sha256), None)
-    spoiled = None if at_hand is None else _spoiled(library, at_hand)
-    if at_hand is not None and spoiled is None:
-        return Added(at_hand, new=False)
+    entry = published(images.catalogue, name)
+    kept = next((file for file in images.library.entries() if file.sha256 == entry.sha256), None)
+    spoiled = None if kept is None else _spoiled(images.library, kept)
+    if kept is not None and spoiled is None:
+        return Added(kept, new=False)
     if spoiled is not None:
         tell(Notice("warning", f"{spoiled.message}; fetching it anew"))
-    urls = addresses(entry.repository, entry.path, catalogue.snapshots().get(entry.repository, "HEAD"), mirror)
+    urls = addresses(entry.repository, entry.path, images.catalogue.snapshots.get(entry.repository, "HEAD"), mirror)
     try:
         data = perform(download(urls, entry.size + 1), web, person=Nobody(), tell=tell)
     except (NetworkUnreachable, ImageMissing) as problem:
         if spoiled is not None:
             raise spoiled from problem
         raise
-    image = chosen(entry.name, checked(entry, data))
+    image = images.inspected(entry.name, data)
+    _check_download(entry, image)
     check_fit(image)
-    return Added(keep(library, image, now).entry, new=True)
+    return Added(keep(images, image, now).entry, new=True)
 
 
-def published(name: str) -> catalogue.Entry:
-    """The catalogue's file of this name, SHA-256 or KIND (`pvvx-5.8`, for LYWSD03MMC). Raises ImageMissing, NotSupported."""
-    entry = catalogue.by_name(name) or catalogue.by_file(name.lower()) or _by_kind(name)
+def published(catalogue: Catalogue, name: str) -> Entry:
+    """The file of this name, SHA-256 or KIND (`pvvx-5.8`, for LYWSD03MMC). Raises ImageMissing, NotSupported."""
+    entry = catalogue.by_name(name) or catalogue.by_file(name.lower()) or _by_kind(catalogue, name)
     if entry is None:
-        known = [one.name for one in catalogue.entries()]
-        near = get_close_matches(name, known, 1)
+        near = get_close_matches(name, [entry.name for entry in catalogue.files], 1)
         raise ImageMissing(
             f"the catalogue has no file {name!r}",
             hint=(f"Did you mean {near[0]}? " if near else "") + "`mitherm firmware list --all` shows it.",
@@ -67,19 +67,19 @@ def published(name: str) -> catalogue.Entry:
     return entry
 
 
-def checked(entry: catalogue.Entry, data: bytes) -> bytes:
-    """The data, if length and SHA-256 are those of the catalogue. Raises ImageCorrupt, which says what kind of wrong."""
-    if len(data) != entry.size:
-        got = f"more than {entry.size}" if len(data) > entry.size else str(len(data))
+def _check_download(entry: Entry, image: SelectedImage) -> None:
+    """Length and SHA-256 are those of the catalogue. Raises ImageCorrupt, which says what kind of wrong."""
+    size = image.inspection.size
+    if size != entry.size:
+        got = f"more than {entry.size}" if size > entry.size else str(size)
         raise _refused(f"the download of {entry.name} has {got} bytes instead of {entry.size}")
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise _refused(f"the download of {entry.name} is {_kind_of_wrong(entry, data)}")
-    return data
+    if image.inspection.sha256 != entry.sha256:
+        raise _refused(f"the download of {entry.name} is {_kind_of_wrong(image)}")
 
 
-def _kind_of_wrong(entry: catalogue.Entry, data: bytes) -> str:
+def _kind_of_wrong(image: SelectedImage) -> str:
     try:
-        check_fit(chosen(entry.name, data))
+        check_fit(image)
     except BadFile:
         return "damaged: its SHA-256 is wrong, and it is no sound image either"
     return "a sound image, but not the one the catalogue describes (SHA-256): somebody changed it"
@@ -97,12 +97,13 @@ def _spoiled(library: Library, entry: LibraryEntry) -> ImageCorrupt | None:
     return None
 
 
-def _by_kind(kind: str) -> catalogue.Entry | None:
-    fitting = [one for one in catalogue.entries() if one.model == LYWSD03MMC and kind.lower() in _kinds(one)]
+def _by_kind(catalogue: Catalogue, kind: str) -> Entry | None:
+    """Of several files the genuine one: unsigned stock is refused by the units that most need it."""
+    fitting = [entry for entry in catalogue.files if entry.model == LYWSD03MMC and kind.lower() in _kinds(entry)]
     return next(iter(sorted(fitting, key=lambda entry: entry.signature is not Signature.GENUINE)), None)
 
 
-def _kinds(entry: catalogue.Entry) -> tuple[str, ...]:
+def _kinds(entry: Entry) -> tuple[str, ...]:
     match entry.role:
         case "custom" | "stock":
             return (f"{entry.family}-{entry.version}".lower() if entry.version else str(entry.family),)

@@ -1,4 +1,4 @@
-"""Firmware files without a unit: what they are, and the library that plans take images from."""
+"""Firmware files without a unit: what is published, what the library holds, and how files come into it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from mitherm.errors import BadFile
-from mitherm.image import catalogue
+from mitherm.errors import BadFile, FileMissing, UsageProblem
+from mitherm.image.catalogue import Entry
 from mitherm.image.inspection import Inspection
 from mitherm.image.signature import Signature
 from mitherm.image.synth import SIGN_KIND, SIGNED_KIND, package
 from mitherm.model.family import Family
 from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.files.images import SelectedImage
-from mitherm.ops.files.library import chosen, read_file
-from mitherm.store.library import Library, LibraryEntry
+from mitherm.ops.files.library import ImageSource, read_file
+from mitherm.store.atomic import write_durably
+from mitherm.store.library import LibraryEntry
 
 _FACTS: Final = ("family", "version", "model", "build", "catalogue")
-_SIGNED: Final = {Signature.GENUINE: True, Signature.NONE: False, Signature.FORGED: None}
+_SIGNED: Final = {Signature.GENUINE: "True", Signature.NONE: "False", Signature.FORGED: None}
+"""`signed` in descriptions of the library: a file format since the first release."""
 _NEW_BOARDS: Final = "B1.6"
 
 
@@ -32,137 +34,122 @@ class Added:
     new: bool
 
 
-def describe(image: SelectedImage) -> dict[str, object]:
-    """`result` of `firmware inspect` (cli-contract.md, Shapes), with what else is known."""
-    found = image.inspection
-    return {
-        "file": image.name,
-        "size": found.size,
-        "sha256": found.sha256,
-        "kind": found.kind,
-        "family": found.family,
-        "version": found.version,
-        "model": found.model,
-        "product_id": found.product_id,
-        "crc_ok": found.crc_ok,
-        "signed": _SIGNED[found.signature],
-        "length": found.length,
-        "catalogue": found.catalogue,
-        "warnings": list(found.warnings),
-        "problem": found.problem.message if found.problem else None,
-        **_extras(found),
-    }
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A file of the catalogue, and whether the library has it."""
+
+    entry: Entry
+    in_library: bool
 
 
-def _extras(found: Inspection) -> dict[str, object]:
-    sendable = bool(found.payload)
-    return {
-        "image_sha256": found.image_sha256,
-        "catalogue_name": found.entry.name if found.entry else None,
-        "hardware": list(found.hardware),
-        "device_id": found.device_id,
-        "build": found.build or None,
-        "tail": found.tail is not None,
-        "refusal": found.refusal,
-        "padded_length": found.padded_length if sendable else None,
-        "blocks": found.blocks if sendable else None,
-        "container": _container(found),
-    }
+@dataclass(frozen=True, slots=True)
+class Synthesised:
+    """A synthetic image, the file it was written to, and what came into the library."""
+
+    kind: str
+    image: SelectedImage
+    file: Path | None = None
+    added: tuple[Added, ...] = ()
 
 
-def _container(found: Inspection) -> dict[str, object] | None:
-    container = found.container
-    if container is None:
-        return None
-    return {
-        "manufacturer": container.manufacturer,
-        "image_type": container.image_type,
-        "file_version": container.file_version,
-    }
+def published_files(images: ImageSource) -> list[Published]:
+    """Every file of the catalogue."""
+    kept = {entry.sha256 for entry in images.library.entries()}
+    return [Published(entry, entry.sha256 in kept) for entry in images.catalogue.files]
 
 
-def verify(image: SelectedImage) -> None:
-    """Soundness alone. Raises NotAnImage, ImageCorrupt, both with the file's name."""
+def inspect_file(images: ImageSource, name: str) -> SelectedImage:
+    """What a file (or an image of the library) is, whatever it is. Raises FileMissing, BadFile, ImageMissing."""
+    return images.get(name)
+
+
+def verify_file(images: ImageSource, name: str) -> SelectedImage:
+    """The same, if it is sound. Raises also NotAnImage, ImageCorrupt, both with the file's name."""
+    image = images.get(name)
+    _check_sound(image)
+    return image
+
+
+def _check_sound(image: SelectedImage) -> None:
     problem = image.inspection.problem
     if problem is not None:
         raise type(problem)(f"{image.name}: {problem.message}", hint=problem.hint)
 
 
-def kind_of(found: Inspection) -> str:
+def kind_of(inspection: Inspection) -> str:
     """KIND as in a unit's SPEC (`pvvx-5.8`), `sign-2.1.1_0159`, or empty where there is no such word."""
-    if found.kind == "sign-file":
+    if inspection.kind == "sign-file":
         return SIGN_KIND
-    match found.family:
-        case Family.STOCK if found.version:
-            return f"stock-{found.version}" + (f"_{_NEW_BOARDS}" if found.build == _NEW_BOARDS else "")
-        case Family.PVVX if found.version:
-            return f"pvvx-{found.version}"
+    match inspection.family:
+        case Family.STOCK if inspection.version:
+            return f"stock-{inspection.version}" + (f"_{_NEW_BOARDS}" if inspection.build == _NEW_BOARDS else "")
+        case Family.PVVX if inspection.version:
+            return f"pvvx-{inspection.version}"
         case Family.ATC1441:
             return "atc1441"
     return ""
 
 
-def add_files(library: Library, paths: Sequence[Path], now: datetime) -> list[Added]:
+def add_files(images: ImageSource, paths: Sequence[Path], now: datetime) -> list[Added]:
     """Put files into the library: all, or none when one is not fit for it. Raises FileMissing, BadFile, DiskProblem."""
-    images = [chosen(path.name, read_file(path)) for path in paths]
-    for image in images:
+    files = [images.inspected(path.name, read_file(path)) for path in paths]
+    for image in files:
         check_fit(image)
-    return [keep(library, image, now) for image in images]
+    return [keep(images, image, now) for image in files]
 
 
 def check_fit(image: SelectedImage) -> None:
     """Whether it belongs into the library. Raises BadFile."""
-    found = image.inspection
-    if found.kind == "full-dump":
+    inspection = image.inspection
+    if inspection.kind == "full-dump":
         raise BadFile(
             f"{image.name} is a dump of a whole flash, with the keys of its unit: the library takes images only",
             hint="keep it as a backup; writing it back needs a USB-serial adapter on the debug pin",
         )
-    if found.kind != "sign-file" or found.tail is None:
-        verify(image)
+    if inspection.kind != "sign-file" or inspection.tail is None:
+        _check_sound(image)
 
 
-def add_synthetic(library: Library, kind: str, model: str, now: datetime) -> list[Added]:
-    """A synthetic image into the library; with the signed stock also the sign file for units that run it."""
+def synthesise(
+    images: ImageSource,
+    kind: str,
+    *,
+    now: datetime,
+    model: str = LYWSD03MMC,
+    output: Path | None = None,
+    into_library: bool = False,
+) -> Synthesised:
+    """Build the synthetic image of KIND, write it to `output` and put it into the library, if these are wanted.
+
+    With the signed stock the sign file for units that run it comes into the library too.
+    Raises UsageProblem for an unknown KIND or model, or a directory as `output`; FileMissing, DiskProblem.
+    """
+    image = _synthetic(images, kind, model)
+    if output is not None:
+        _write(output, image.data)
     kinds = (kind, SIGN_KIND) if kind == SIGNED_KIND else (kind,)
-    return [keep(library, synthetic(one, model), now) for one in kinds]
+    added = [keep(images, _synthetic(images, each, model), now) for each in kinds] if into_library else []
+    return Synthesised(kind, image, output, tuple(added))
 
 
-def synthetic(kind: str, model: str = LYWSD03MMC) -> SelectedImage:
-    """A synthetic file of KIND under its usual name. Raises UsageProblem for an unknown KIND or model."""
-    return chosen(f"{kind}.bin" if model == LYWSD03MMC else f"{kind}-{model}.bin", package(kind, model))
+def _synthetic(images: ImageSource, kind: str, model: str) -> SelectedImage:
+    """Under its usual name."""
+    return images.inspected(f"{kind}.bin" if model == LYWSD03MMC else f"{kind}-{model}.bin", package(kind, model))
 
 
-def keep(library: Library, image: SelectedImage, now: datetime) -> Added:
+def _write(path: Path, data: bytes) -> None:
+    if path.is_dir():
+        raise UsageProblem(f"{path} is a directory", hint="name a file")
+    if not path.parent.is_dir():
+        raise FileMissing(f"there is no directory {path.parent}")
+    write_durably(path, data)
+
+
+def keep(images: ImageSource, image: SelectedImage, now: datetime) -> Added:
     """Put one image into the library. Raises DiskProblem."""
-    found = image.inspection
-    known = {entry.sha256 for entry in library.entries()}
-    values = {name: getattr(found, name) for name in _FACTS} | {"signed": _SIGNED[found.signature]}
+    inspection = image.inspection
+    known = {entry.sha256 for entry in images.library.entries()}
+    values = {name: getattr(inspection, name) for name in _FACTS} | {"signed": _SIGNED[inspection.signature]}
     facts = {name: str(value) for name, value in values.items() if value not in (None, "")}
-    entry = library.add(image.data, name=image.name, kind=kind_of(found), now=now, facts=facts)
+    entry = images.library.add(image.data, name=image.name, kind=kind_of(inspection), now=now, facts=facts)
     return Added(entry, entry.sha256 not in known)
-
-
-def shelf_row(entry: LibraryEntry) -> dict[str, object]:
-    """One file of the library."""
-    facts = {name: entry.facts.get(name) for name in ("family", "version", "model", "catalogue")}
-    return {"name": entry.name, "kind": entry.kind or None, "size": entry.size, "sha256": entry.sha256, **facts}
-
-
-def catalogue_rows(library: Library) -> list[dict[str, object]]:
-    """Every published file, and whether the library has it."""
-    at_hand = {entry.sha256 for entry in library.entries()}
-    return [
-        {
-            "name": entry.name,
-            "role": entry.role,
-            "size": entry.size,
-            "sha256": entry.sha256,
-            "family": entry.family,
-            "version": entry.version,
-            "model": entry.model,
-            "hardware": list(entry.hardware),
-            "in_library": entry.sha256 in at_hand,
-        }
-        for entry in catalogue.entries()
-    ]

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from mitherm.errors import MithermError
+from mitherm.image.catalogue import Catalogue
 from mitherm.model.address import Address
+from mitherm.model.models import version_key
 from mitherm.model.report import Report
 from mitherm.ops.bench import Bench
 from mitherm.ops.files.images import ImageRequest
@@ -18,22 +20,16 @@ from mitherm.publish.homeassistant import HomeAssistantLayout
 from mitherm.publish.topics import Message
 
 
-def latest_version(report: Report) -> str | None:
+def latest_version(report: Report, catalogue: Catalogue) -> str | None:
     """The newest published version of the custom firmware that runs on the unit.
 
     None on stock: newer stock firmware locks units down, and nobody should get it by one click.
     """
-    from mitherm.image.catalogue import entries
-
     if not report.family.custom:
         return None
     model = report.model or "LYWSD03MMC"
-    fitting = [one.version for one in entries() if one.version and one.family == report.family and one.model == model]
-    return max(fitting, key=_numbers, default=None)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdecimal())
+    fitting = [file for file in catalogue.files if file.family == report.family and file.model == model]
+    return max((file.version for file in fitting if file.version), key=version_key, default=None)
 
 
 @dataclass(slots=True)
@@ -70,7 +66,7 @@ class Installer:
     async def _flash(self, unit: str, report: Report, address: Address) -> None:
         if not report.family.custom:
             return
-        images = ImageSource(self.bench.stores.library)
+        images = ImageSource(self.bench.stores.library, self.bench.catalogue)
         image = images.find(ImageRequest(report.family, report.model))
 
         def tell(event: Event) -> None:

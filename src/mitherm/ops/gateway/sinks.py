@@ -78,7 +78,7 @@ def _mqtt(
             broker.base,
             mqtt.discovery,
             silence_s=config.silence_s,
-            latest=latest_version,
+            latest=lambda report: latest_version(report, bench.catalogue),
             areas={str(address): unit.area for address, unit in config.units.items() if unit.area},
             install=mqtt.allow_install,
         )

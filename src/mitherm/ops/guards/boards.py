@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mitherm.device.boards import BOARDS
+from mitherm.image.catalogue import Catalogue
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.recognise import Identity
 from mitherm.model.family import Family
@@ -31,7 +32,8 @@ def display_works(case: Case) -> Verdict:
 
 def _never_worse(case: Case) -> Verdict:
     """The firmware shows no board (atc1441): compare what image and running firmware do on every board."""
-    darker = [board for board in BOARDS if _dark(_of_image(case), board) and not _dark(case.abilities.running, board)]
+    image, running, catalogue = _of_image(case), case.abilities.running, case.catalogue
+    darker = [board for board in BOARDS if _dark(catalogue, image, board) and not _dark(catalogue, running, board)]
     if darker:
         return cannot_verify(
             f"{case.seen.label} does not tell its board, and the display of {', '.join(darker)} stays dark with this image"
@@ -39,8 +41,8 @@ def _never_worse(case: Case) -> Verdict:
     return ok("on every board the display works with this image wherever it works now")
 
 
-def _dark(identity: Identity, board: str) -> bool:
-    rows = known_bad(identity, UnitFacts(LYWSD03MMC, board))
+def _dark(catalogue: Catalogue, identity: Identity, board: str) -> bool:
+    rows = known_bad(catalogue, identity, UnitFacts(LYWSD03MMC, board))
     return any(row.verdict == "blank" for row in rows)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from mitherm.device.abilities import Abilities
 from mitherm.device.observation import Observation
 from mitherm.errors import GuardRefused
+from mitherm.image.catalogue import Catalogue, KnownBad
 from mitherm.image.inspection import Inspection
-from mitherm.image.known_bad import KnownBad, UnitFacts, known_bad
+from mitherm.image.known_bad import UnitFacts, known_bad
+from mitherm.image.shipped import shipped_catalogue
 from mitherm.model.address import Address
 from mitherm.ops.files.images import SelectedImage
 
@@ -71,6 +73,8 @@ class Case:
     """Settings to be written that say which hardware the unit has."""
     display: tuple[str, ...] = ()
     """Settings to be written that work differently from board to board."""
+    catalogue: Catalogue = field(default_factory=shipped_catalogue)
+    """Where the bad combinations stand."""
 
     @property
     def inspection(self) -> Inspection | None:
@@ -91,7 +95,9 @@ class Case:
         """Rows of the table of bad combinations that name this image on this unit, for one rule."""
         if self.inspection is None:
             return ()
-        return tuple(row for row in known_bad(self.inspection.identity, self._facts) if row.rule == rule)
+        return tuple(
+            row for row in known_bad(self.catalogue, self.inspection.identity, self._facts) if row.rule == rule
+        )
 
     @property
     def _facts(self) -> UnitFacts:

@@ -223,6 +223,7 @@ class _Execution:
             known_board=remembered_board(self.known),
             known_version=self.known.version if self.known and self.known.family is Family.STOCK else None,
             synthetic_allowed=self.bench.allow_synthetic,
+            catalogue=self.bench.catalogue,
         )
         return enforce(RULES, case, self.bench.waivers)
 

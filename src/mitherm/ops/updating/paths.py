@@ -58,17 +58,6 @@ class UpdatePath:
     closed: str = ""
     """Why there is none."""
 
-    def to_json(self) -> dict[str, object]:
-        """For `firmware roads --json`."""
-        return {
-            "from": self.start,
-            "to": self.goal,
-            "open": not self.closed,
-            "steps": list(self.steps),
-            "needs": self.needs or None,
-            "closed": self.closed or None,
-        }
-
 
 def update_paths() -> list[UpdatePath]:
     """All of them."""
