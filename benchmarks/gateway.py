@@ -1,6 +1,6 @@
 """Adverts in, MQTT messages out, with 200 units and a real mosquitto: `python benchmarks/gateway.py [--json]`.
 
-Three loads, each through the whole of `monitor` (streams, Home Assistant layout, queue on disk, MQTT with QoS 1):
+Three loads, each through the whole of `monitor` (receiver, Home Assistant layout, queue on disk, MQTT with QoS 1):
 `usual`    every unit adverts every 2.5 s and measures every 10 s, as pvvx firmware does
 `tenfold`  ten times that
 `flood`    every advert is a new reading, as fast as they are taken
@@ -43,7 +43,7 @@ from mitherm.model.keys import MiKeys
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench, Stores
 from mitherm.ops.gateway.monitor import Monitor
-from mitherm.ops.hearing.streams import Streams
+from mitherm.ops.hearing.receiver import Receiver
 from mitherm.primitives.secret import Secret
 from mitherm.publish.broker import Broker as BrokerUrl
 from mitherm.publish.homeassistant import HomeAssistantLayout
@@ -192,7 +192,7 @@ async def run(load: Load, port: int, home: Path, pipe: Connection) -> dict[str, 
     )
     broker = BrokerUrl.parse(f"mqtt://{HOST}:{port}")
     sink = MqttSink(broker, [HomeAssistantLayout()], queue_file=home / f"queue-{load.name}")
-    monitor = Monitor(bench, Streams(), [sink])
+    monitor = Monitor(bench, Receiver(), [sink])
     made = frames(load)
     running = asyncio.create_task(monitor.run())
     while not sink.connected:  # noqa: ASYNC110

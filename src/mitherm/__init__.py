@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mitherm.model.sighting import Sighting
     from mitherm.ops.bench import Bench, Stores
     from mitherm.ops.hearing.listen import listen
-    from mitherm.ops.hearing.scan import scan, watch
+    from mitherm.ops.hearing.scan import ScannedUnit, scan, watch
     from mitherm.ops.info import info
     from mitherm.ops.keys.activate import activate
     from mitherm.ops.keys.login import login_with_token, login_with_vault
@@ -54,6 +54,7 @@ _HOMES: Final = {
     "Radio": "radio.gatt",
     "Reading": "model.reading",
     "Report": "model.report",
+    "ScannedUnit": "ops.hearing.scan",
     "Secret": "primitives.secret",
     "Sighting": "model.sighting",
     "Stores": "ops.bench",
@@ -93,6 +94,7 @@ __all__ = [
     "Radio",
     "Reading",
     "Report",
+    "ScannedUnit",
     "Secret",
     "Sighting",
     "Stores",

@@ -23,7 +23,7 @@ from mitherm.ops.gateway.config import MonitorConfig
 from mitherm.ops.gateway.install import Installer, latest_version
 from mitherm.ops.gateway.monitor import Monitor
 from mitherm.ops.gateway.service import Notifier
-from mitherm.ops.hearing.streams import Streams
+from mitherm.ops.hearing.receiver import Receiver
 from mitherm.ops.info import info
 from mitherm.publish.homeassistant import HomeAssistantLayout
 from mitherm.publish.sink import Feed, Sink
@@ -84,7 +84,7 @@ def monitored(
     """Listen for some simulated time."""
 
     async def work(bench: Bench) -> Monitor:
-        monitor = Monitor(bench, Streams(), sinks)
+        monitor = Monitor(bench, Receiver(), sinks)
         helper = asyncio.create_task(act(bench, monitor)) if act is not None else None  # type: ignore[arg-type]
         await monitor.run(duration_s)
         if helper is not None:
@@ -173,7 +173,7 @@ def test_a_radio_that_never_works_ends_it(tmp_path: Path) -> None:
             raise RadioUnavailable("no adapter")
 
         bench.radio.sightings = broken  # type: ignore[method-assign,assignment]
-        await Monitor(bench, Streams(), [Keeper()]).run(60)
+        await Monitor(bench, Receiver(), [Keeper()]).run(60)
 
     with pytest.raises(RadioUnavailable):
         Rig(tmp_path, "pvvx-5.8").run(work)
@@ -322,7 +322,7 @@ def test_readiness_watchdog_and_farewell(tmp_path: Path) -> None:
         service_manager.setblocking(False)
 
         async def work(bench: Bench) -> None:
-            await Monitor(bench, Streams(), [], notifier=Notifier({"NOTIFY_SOCKET": str(path)})).run(5)
+            await Monitor(bench, Receiver(), [], notifier=Notifier({"NOTIFY_SOCKET": str(path)})).run(5)
 
         Rig(tmp_path / "rig", "pvvx-5.8").run(work)
         heard = []

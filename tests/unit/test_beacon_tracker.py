@@ -5,7 +5,7 @@ import pytest
 from mitherm.beacon import BeaconKey
 from mitherm.beacon import bthome_encode as bthome
 from mitherm.beacon.custom_encode import Measured, event_count, pvvx_custom, pvvx_custom_encrypted
-from mitherm.beacon.keyring import KeyCheck, KeyRing
+from mitherm.beacon.keyring import KeyRing
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_battery, mi_climate, mi_humidity, mi_temperature
 from mitherm.beacon.tracker import SILENCE_S, Tracker
 from mitherm.model.address import Address
@@ -193,34 +193,38 @@ def test_payloads_of_one_id_are_bounded() -> None:
     tracker = _tracker()
     for number in range(200):
         tracker.receive(A, BTHOME, bthome.bthome2([(1, b"\x05"), (9, bytes((number,)))], 1), 0.0)
-    assert all(len(stream.payloads) <= 16 for stream in tracker._streams.values())
+    assert all(len(sequence.payloads) <= 16 for sequence in tracker.units[A]._sequences.values())
 
 
-class TestKeyCheck:
-    """F10: a new key must not be judged by a beacon of the old one."""
+def test_encrypted_frames_are_counted_once() -> None:
+    """F10: a new key must not be judged by the last beacon of the old one, which systems repeat; nor by idle frames."""
+    tracker = _tracker((NEW, A, ""))
+    for data in (_encrypted(5, OLD), _encrypted(5, OLD), MiBeacon(0x055B, 6, A, 8).plain()):
+        unit = tracker.receive(A, MI, data, 0.0).unit
+    assert (unit.locked, unit.opened, unit.key_state) == (1, 0, "wrong")
+    tracker.receive(A, MI, _encrypted(7, OLD), 1.0)
+    assert (unit.locked, unit.opened) == (2, 0)
+    for _ in range(2):
+        tracker.receive(A, MI, _encrypted(20, NEW), 2.0)
+    assert (unit.locked, unit.opened, unit.key_state) == (2, 1, "right")
+    assert unit.key is not None and unit.key.key is NEW
 
-    def test_waits_over_idle_frames(self) -> None:
-        """Idle frames prove nothing, an encrypted one that fits does."""
-        check = KeyCheck(NEW, A)
-        assert [check.receive(MI, MiBeacon(0x055B, n, A, 8).plain()) for n in range(3)] == ["waiting"] * 3
-        assert check.idle == 3
-        assert check.receive(MI, _encrypted(5)) == "confirmed"
 
-    def test_the_last_beacon_of_the_old_key_does_not_refute(self) -> None:
-        """It may be cached: only a second, different frame that does not fit refutes."""
-        check = KeyCheck(NEW, A)
-        assert [check.receive(MI, _encrypted(5, OLD)) for _ in range(3)] == ["waiting"] * 3
-        assert check.receive(MI, _encrypted(6, NEW)) == "confirmed"
+def test_what_a_frame_brought_is_told() -> None:
+    """`fresh` holds what was merged, by the names of the merged state, and nothing of frames that are not used."""
+    tracker = _tracker()
+    frames = [pvvx_custom(A, M, number, 1) for number in (2, 2, 3)]
+    received = [tracker.receive(A, CUSTOM, frame, 0.0) for frame in frames]
+    assert [set(each.fresh) for each in received] == [set(received[0].unit.values), set(), set(received[0].unit.values)]
+    nonsense = tracker.receive(A, BTHOME, bthome.bthome2([(3, b"\xff\xff")], 1), 1.0)
+    assert (nonsense.status, dict(nonsense.fresh), nonsense.is_impossible) == ("new", {}, True)
 
-    def test_two_different_frames_refute(self) -> None:
-        """A key that fits neither is wrong."""
-        check = KeyCheck(NEW, A)
-        assert check.receive(MI, _encrypted(5, OLD)) == "waiting"
-        assert check.receive(MI, _encrypted(6, OLD)) == "refuted"
 
-    def test_frames_known_from_before_count_for_nothing(self) -> None:
-        """Neither for nor against, even if they fit: the unit may have been re-bound since."""
-        check = KeyCheck(OLD, A, seen={_encrypted(5, OLD)})
-        assert check.receive(MI, _encrypted(5, OLD)) == "waiting"
-        assert check.receive(CUSTOM, b"strange") == "waiting"
-        assert check.doubtful == 0
+def test_what_was_noted_under_a_hidden_address_moves_along() -> None:
+    """Values, and the frames that were there already."""
+    tracker = _tracker()
+    climate = MiBeacon(0x055B, 1, objects=mi_climate(200, 400)).plain()
+    tracker.receive("UUID-1", MI, climate, 0.0)
+    tracker.receive("UUID-1", MI, MiBeacon(0x055B, 1, A, 8).plain(), 1.0)
+    assert tracker.units[A].values == {"temperature": 20.0, "humidity": 40.0}
+    assert tracker.receive("UUID-1", MI, climate, 2.0).status == "duplicate"

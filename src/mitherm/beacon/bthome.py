@@ -49,18 +49,18 @@ def decode_bthome2(data: bytes, address: Address | None, key: BeaconKey | None) 
         _objects(data, at, reading)
         return reading
     if len(data) < at + _TAIL + 1:
-        return Undecoded("truncated", BeaconFormat.BTHOME2)
+        return Undecoded("truncated", BeaconFormat.BTHOME2, mac=mac)
     if key is None:
-        return Undecoded("no-key", BeaconFormat.BTHOME2)
+        return Undecoded("no-key", BeaconFormat.BTHOME2, mac=mac)
     if key.length != BIND_KEY or key.ccm is None:
-        return Undecoded("key-length", BeaconFormat.BTHOME2)
+        return Undecoded("key-length", BeaconFormat.BTHOME2, mac=mac)
     sender = mac if mac is not None or address is None else address.octets
     if sender is None:
         return Undecoded("no-address", BeaconFormat.BTHOME2)
     counter = data[-8:-4]
     plain = key.ccm.decrypt(sender + _UUID_V2 + data[:1] + counter, data[at:-8] + data[-4:], None)
     if plain is None:
-        return Undecoded("auth-failed", BeaconFormat.BTHOME2)
+        return Undecoded("auth-failed", BeaconFormat.BTHOME2, mac=mac)
     reading = Reading(
         BeaconFormat.BTHOME2, {}, None, int.from_bytes(counter, "little"), True, mac, mismatch, None, first
     )

@@ -1,12 +1,12 @@
-"""The keys a receiver may try, and the check of one key against what is on the air (beacons.md 10)."""
+"""The keys a receiver may try (beacons.md 10)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from mitherm.beacon.decode import decode
-from mitherm.beacon.keys import LEGACY_KEY, BeaconKey
+from mitherm.beacon.keys import BeaconKey
 from mitherm.model.address import Address
 from mitherm.model.reading import Reading, Undecoded
 
@@ -54,47 +54,14 @@ class KeyRing:
     def _search(
         self, uuid: int, data: bytes, address: Address | None, failure: Undecoded
     ) -> tuple[Reading | Undecoded, RingKey | None]:
-        failure = Undecoded("no-key", failure.format, failure.mi)
+        failure = Undecoded("no-key", failure.format, failure.mi, failure.mac)
         for own in (True, False):
             for entry in reversed(self.keys):
                 if (entry.owner == address and address is not None) is not own:
                     continue
-                found = decode(uuid, data, address or entry.owner, entry.key)
-                if isinstance(found, Reading) and (own or found.authenticated):
-                    return found, entry
-                if own and isinstance(found, Undecoded) and failure.error != "auth-failed":
-                    failure = found
+                decoded = decode(uuid, data, address or entry.owner, entry.key)
+                if isinstance(decoded, Reading) and (own or decoded.authenticated):
+                    return decoded, entry
+                if own and isinstance(decoded, Undecoded) and failure.error != "auth-failed":
+                    failure = decoded
         return failure, None
-
-
-@dataclass(slots=True)
-class KeyCheck:
-    """Does this key belong to that unit? Answered by an encrypted beacon that is certainly new (product-needs.md F10).
-
-    Stock firmware sends encrypted beacons every 10 minutes or more, and systems repeat old service data, so a frame that
-    was already there when the key came proves nothing against it. `seen` = payloads known from before; the first
-    unknown one that does not fit is taken as another old one.
-    """
-
-    key: BeaconKey
-    address: Address | None
-    seen: set[bytes] = field(default_factory=set)
-    idle: int = 0
-    """Frames without anything encrypted so far."""
-    doubtful: int = 0
-    """Different encrypted frames that did not fit."""
-
-    def receive(self, uuid: int, data: bytes) -> Literal["confirmed", "refuted", "waiting"]:
-        """Take a frame of the unit; the answer is final unless it is `waiting`."""
-        without = decode(uuid, data, self.address)
-        if isinstance(without, Reading):
-            self.idle += 1
-            return "waiting"
-        if without.error != "no-key" or data in self.seen:
-            return "waiting"
-        self.seen.add(data)
-        found = decode(uuid, data, self.address, self.key)
-        if isinstance(found, Reading):
-            return "confirmed" if found.authenticated or self.key.length == LEGACY_KEY else "waiting"
-        self.doubtful += 1
-        return "refuted" if self.doubtful > 1 else "waiting"

@@ -55,7 +55,7 @@ def decode_mibeacon(data: bytes, address: Address | None, key: BeaconKey | None)
         return reading
     sender = mac if mac is not None or address is None else address.octets
     error = _decrypted(data, at, sender, key, reading) if control & ENCRYPTED else _plain(data, at, reading)
-    return reading if error is None else Undecoded(error, BeaconFormat.MIBEACON, head)
+    return reading if error is None else Undecoded(error, BeaconFormat.MIBEACON, head, mac)
 
 
 def _capability(data: bytes, at: int) -> tuple[int | None, int | None, int]:

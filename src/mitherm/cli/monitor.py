@@ -24,7 +24,7 @@ from mitherm.ops.gateway.monitor import Monitor
 from mitherm.ops.gateway.service import Notifier
 from mitherm.ops.gateway.sinks import network_sinks, renamed
 from mitherm.ops.gateway.sinks import remove as remove_units
-from mitherm.ops.hearing.streams import Streams
+from mitherm.ops.hearing.receiver import Receiver
 from mitherm.protocol.events import Notice
 from mitherm.publish.lines import LineSink, csv_header, csv_line, json_line
 from mitherm.publish.sink import Sink
@@ -98,15 +98,17 @@ def _usual_form(is_service: bool) -> str | None:
 
 async def _monitor(app: App, config: MonitorConfig, form: str | None, duration_s: float | None) -> None:
     async with open_bench(app) as bench:
-        streams = Streams(accept=config.accepts, silence_s=config.silence_s)
+        receiver = Receiver(accept=config.accepts, silence_s=config.silence_s)
         sinks: list[Sink] = []
         if form == "table" and app.terminal.out.is_terminal:
-            table = LiveTable(app.terminal.out, lambda: streams.ages(bench.clock()), lambda: footer(monitor.counters()))
+            table = LiveTable(
+                app.terminal.out, lambda: receiver.ages(bench.clock()), lambda: footer(monitor.counters())
+            )
             bench = replace(bench, tell=table.tell)
             sinks.append(table)
         elif form is not None:
             sinks.append(_lines(form))
-        monitor = Monitor(bench, streams, sinks, names=lambda unit: renamed(unit, config), notifier=Notifier())
+        monitor = Monitor(bench, receiver, sinks, names=lambda unit: renamed(unit, config), notifier=Notifier())
         sinks += network_sinks(bench, config, monitor, os.environ, Paths.from_environment().journal.parent)
         with stopped_by_signals(monitor.stop):
             await monitor.run(duration_s)

@@ -11,9 +11,10 @@ import click
 
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
+from mitherm.cli.documents.units import scanned_unit
 from mitherm.cli.options import command
 from mitherm.cli.signals import until_signal
-from mitherm.ops.hearing.scan import describe, scan, watch
+from mitherm.ops.hearing.scan import ScannedUnit, scan, watch
 
 
 @command(
@@ -35,19 +36,18 @@ def scan_command(app: App, duration: float, watching: bool) -> int:
         app.run(lambda: until_signal(_watch(app)))
         return 0
 
-    async def work() -> list[dict[str, object]]:
+    async def work() -> list[ScannedUnit]:
         async with open_bench(app) as bench:
             return await scan(bench, duration)
 
-    return app.finish({"units": app.run(work), "changed": False}, lambda result: _render(app, result))
+    units = [scanned_unit(unit) for unit in app.run(work)]
+    return app.finish({"units": units, "changed": False}, lambda result: _render(app, result))
 
 
 async def _watch(app: App) -> None:
     async with open_bench(app) as bench:
         async for unit in watch(bench, None):
-            if not unit.interesting:
-                continue
-            line = describe(bench, unit)
+            line = scanned_unit(unit)
             if app.settings.as_json:
                 sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
                 sys.stdout.flush()

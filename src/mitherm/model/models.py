@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from mitherm.model.address import XIAOMI_OUI, Address
+
 LYWSD03MMC: Final = "LYWSD03MMC"
 BANK: Final = 0x20000
 LARGE_BANK: Final = 0x25000
@@ -22,6 +24,8 @@ EXTENDED_BY: Final = "pvvx {}.{} or newer".format(*EXTENDED_SINCE)
 """For sentences."""
 _ANY_BOARD: Final = 0x055B
 _VERSION_DIGITS: Final = 4
+_PREFIX: Final = 4
+"""Characters of every prefix: ATC_, TH1-"""
 
 
 class Gate(StrEnum):
@@ -337,6 +341,8 @@ PVVX_DEVICES: Final = {model.device_id: model.name for model in MODELS if model.
 PRODUCTS: Final = {number: model.name for model in MODELS for number in model.products}
 """Product id (Mi tail, MiBeacon) to the model."""
 
+_PREFIXES: Final = frozenset(model.prefix for model in MODELS if model.prefix is not None)
+
 QINGPING_TYPES: Final = {0x01: "CGG1", 0x07: "CGG1", 0x16: "CGG1", 0x10: "CGDK2", 0x0C: "CGD1"}
 """Device type in Qingping's own beacons (beacons.md 5)."""
 
@@ -417,14 +423,36 @@ def named(advert_name: str | None) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def is_name(advert_name: str | None) -> bool:
+    """Whether stock or custom firmware of these models calls itself so; only a hint too."""
+    return custom_name(advert_name) or named(advert_name) is not None
+
+
+def prefix_of(advert_name: str | None) -> str | None:
+    """The prefix of custom firmware that a name begins with, whatever follows; None for names that stock has."""
+    prefix = (advert_name or "")[:_PREFIX]
+    return prefix if prefix in _PREFIXES else None
+
+
 def custom_name(advert_name: str | None) -> bool:
     """Whether this is a name that custom firmware gives by itself."""
     return advert_name is not None and any(_pvvx_name(model, advert_name) for model in MODELS)
 
 
+def address_in(advert_name: str | None) -> Address | None:
+    """The address in a name that custom firmware gives by itself. It holds three bytes; the others are taken as Xiaomi's.
+
+    Digits of either case: only where the system hides addresses is this asked, and there is nothing better to go by.
+    """
+    if advert_name is None:
+        return None
+    prefix, digits = advert_name[:_PREFIX], advert_name[_PREFIX:].upper()
+    return Address.parse(f"{XIAOMI_OUI}:{digits}") if custom_name(prefix + digits) else None
+
+
 def _pvvx_name(model: Model, advert_name: str) -> bool:
     """Prefix and the last three bytes of the address."""
-    prefix, digits = advert_name[:4], advert_name[4:]
+    prefix, digits = advert_name[:_PREFIX], advert_name[_PREFIX:]
     return prefix == model.prefix and len(digits) == 6 and all(digit in "0123456789ABCDEF" for digit in digits)
 
 

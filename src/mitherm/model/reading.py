@@ -36,6 +36,19 @@ class Flags(NamedTuple):
         return sum(bit << index for index, bit in enumerate(self))
 
 
+_LIMITS: Final = {"temperature": (-100, 400), "humidity": (0, 100), "battery": (0, 100), "voltage": (0, 60)}
+"""Far beyond what any sensor of these formats measures (BTHome carries other devices too), near enough for nonsense."""
+
+
+def is_possible(name: str, value: Any) -> bool:
+    """Whether this can have been measured: BTHome v1 may send text, MiBeacon any float, a broken sensor 655 %."""
+    if name not in _LIMITS:
+        return True
+    low, high = _LIMITS[name]
+    values = value if isinstance(value, list) else [value]
+    return all(isinstance(number, int | float) and low <= number <= high for number in values)
+
+
 FLAGS: Final = tuple(Flags(*(bool(byte >> bit & 1) for bit in range(7))) for byte in range(256))
 """Flags by byte."""
 
@@ -179,11 +192,18 @@ class Reading:
 
 @dataclass(slots=True)
 class Undecoded:
-    """Why a frame gave no reading. `mi` tells product and encryption of a MiBeacon frame even without its key."""
+    """Why a frame gave no reading. Product, encryption and address stand in the head, readable without a key."""
 
     error: BeaconError
     format: BeaconFormat | None = None
     mi: MiHeader | None = None
+    mac: bytes | None = None
+    """The address in the head of the frame, display order."""
+
+    @property
+    def address(self) -> Address | None:
+        """The address in the head of the frame."""
+        return None if self.mac is None else Address(self.mac)
 
 
 def _plain(value: Any) -> Any:

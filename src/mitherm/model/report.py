@@ -123,7 +123,7 @@ class Report:
             "address": self.unit,
             "name": self.name,
             "model": self.model,
-            "firmware": {"family": self.family, "version": self.version},
+            "firmware": {"family": self.family.shown, "version": self.version},
             "bound": self.bound,
             "rssi_dbm": self.rssi_dbm,
             "beacon_format": self.format,

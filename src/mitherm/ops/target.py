@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 from mitherm.errors import DeviceNotFound, UsageProblem
 from mitherm.model.address import Address
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
-from mitherm.radio.addresses import true_address
+from mitherm.ops.hearing.listen import adverts
+from mitherm.ops.hearing.receiver import Receiver
 from mitherm.store.inventory import Inventory
 
 NAME_SCAN_S = 10.0
@@ -39,25 +42,11 @@ def _only(known: set[Address], text: str) -> Address | None:
 
 async def _advertised(bench: Bench, name: str) -> set[Address]:
     """Everything that advertises this name within a fixed time: stopping at the first could hide a second one."""
-    found: set[Address] = set()
-    for sighting in await collect(bench, min(NAME_SCAN_S, bench.timeout_s)):
-        address = true_address(sighting)
-        if sighting.name == name and address is not None:
-            found.add(address)
-    return found
-
-
-async def collect(bench: Bench, duration_s: float) -> list[Sighting]:
-    """All reports of `duration_s` seconds."""
-    import asyncio
-    from contextlib import suppress
-
-    seen: list[Sighting] = []
-    with suppress(TimeoutError):
-        async with asyncio.timeout(duration_s), bench.radio.sightings() as sightings:
-            async for sighting in sightings:
-                seen.append(sighting)  # noqa: PERF401  an async comprehension would lose everything at the timeout
-    return seen
+    receiver = Receiver(keep=lambda sender, advertised: advertised == name)
+    async with aclosing(adverts(bench, min(NAME_SCAN_S, bench.timeout_s))) as sightings:
+        async for sighting in sightings:
+            receiver.take(sighting)
+    return {unit.address for unit in receiver.units.values() if unit.name == name and unit.address is not None}
 
 
 async def find(bench: Bench, address: Address, timeout_s: float | None = None) -> Sighting:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+_BASE: Final = "-0000-1000-8000-00805f9b34fb"
+"""The Bluetooth base UUID behind its first 32 bits."""
+
 
 def short(number: int) -> str:
     """A 16-bit UUID in its 128-bit form."""
-    return f"{number:08x}-0000-1000-8000-00805f9b34fb"
+    return f"{number:08x}{_BASE}"
+
+
+def number_of(uuid: str) -> int | None:
+    """The 16-bit UUID in a 128-bit form, None where it is none."""
+    return int(uuid[4:8], 16) if uuid.startswith("0000") and uuid.endswith(_BASE) else None
 
 
 def _mi(number: int) -> str:

@@ -13,7 +13,6 @@ _SECRET_COMMANDS: Final = frozenset({0x12, 0x14, 0x16, 0x18, 0x70, 0xDC, 0xDE})
 """pvvx commands and answers that carry keys, the PIN, or raw memory (custom-firmware.md 6, 10)."""
 _SECRET_STRAYS: Final = frozenset({0x00, 0x11})
 """Ids under which left-over key bytes are sent (custom-firmware.md 10, stray frames)."""
-_SHORT: Final = "-0000-1000-8000-00805f9b34fb"
 
 
 def trace(direction: str, char: str, data: bytes) -> None:
@@ -30,4 +29,7 @@ def shown(char: str, data: bytes) -> str:
 
 
 def _name(char: str) -> str:
-    return char[4:8] if char.endswith(_SHORT) else char[:8] if char != uuids.OTA else "ota"
+    if char == uuids.OTA:
+        return "ota"
+    number = uuids.number_of(char)
+    return char[:8] if number is None else f"{number:04x}"

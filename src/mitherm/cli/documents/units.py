@@ -1,12 +1,34 @@
-"""Units as documents: what the inventory knows of them, what was done to them."""
+"""Units as documents: what a scan shows of them, what the inventory knows, what was done to them."""
 
 from __future__ import annotations
 
 from mitherm.cli.documents import Document
 from mitherm.model.family import Family
+from mitherm.ops.hearing.scan import ScannedUnit
 from mitherm.store.inventory import KnownUnit
 from mitherm.store.journal import Run
 from mitherm.store.moments import iso
+
+
+def scanned_unit(unit: ScannedUnit) -> Document:
+    """A unit of `scan`, and a line of `scan --watch`."""
+    reading = {
+        "temperature_c": unit.temperature_c,
+        "humidity_pct": unit.humidity_pct,
+        "battery_pct": unit.battery_pct,
+        "battery_mv": unit.battery_mv,
+    }
+    return {
+        "address": unit.unit,
+        "name": unit.name,
+        "rssi_dbm": unit.rssi_dbm,
+        "model": unit.model,
+        "firmware": {"family": unit.family.shown, "version": unit.version},
+        "beacon_format": unit.beacon_format,
+        "bound": unit.bound,
+        "reading": reading if any(value is not None for value in reading.values()) else None,
+        "next": unit.next,
+    }
 
 
 def known_unit(unit: KnownUnit) -> Document:

@@ -44,7 +44,6 @@ class Air:
     """Different encrypted payloads."""
     decrypted: int = 0
     """Those of them that a key of the vault opened."""
-    encrypted_age_s: float | None = None
 
     @property
     def heard(self) -> bool:

@@ -10,15 +10,18 @@ from mitherm.errors import ImageCorrupt, MithermError, RadioUnavailable
 from mitherm.model.access import LoginToken
 from mitherm.model.address import Address
 from mitherm.model.family import Family
+from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
 from mitherm.ops.doctor.contact import contact, try_tokens
-from mitherm.ops.doctor.evidence import Air, Contact, Evidence, Login
+from mitherm.ops.doctor.evidence import Contact, Evidence, Login
 from mitherm.ops.doctor.finding import Finding
 from mitherm.ops.doctor.host import Host, clock_problem
-from mitherm.ops.doctor.listen import Heard, Listening, all_keys, listen
+from mitherm.ops.doctor.listen import Listening, listen
 from mitherm.ops.doctor.rules_link import DARK_AFTER_S, RADIO_UNUSABLE
 from mitherm.ops.doctor.symptoms import Told
 from mitherm.ops.doctor.table import diagnose
+from mitherm.ops.hearing.listen import all_keys, key_ring
+from mitherm.ops.hearing.receiver import Receiver
 from mitherm.ops.target import resolve
 
 LISTEN_S: Final = 12.0
@@ -56,14 +59,14 @@ async def examine(
     """The host, and one unit or all that are heard or known. Raises DeviceNotFound, UsageProblem for an unknown name."""
     address = await _resolve(bench, unit)
     host = check_host(address)
-    heard, ring = Listening(), all_keys(bench)
-    await listen(bench, heard, _duration(told, duration_s), ring)
-    wanted = [address] if address is not None else _fleet(bench, heard) if unit is None else []
-    if heard.problem is None and (missing := [one for one in wanted if one not in heard.units]):
-        await listen(bench, heard, max(0.0, DARK_AFTER_S - heard.listened_s), ring, missing)
-    evidence = [_about_host(bench, told, _with_radio(bench, host, heard), heard)]
-    if heard.problem is None:
-        evidence += [await _about_unit(bench, told, host, heard, one) for one in wanted]
+    listening = _listening(bench, address)
+    await listen(bench, listening, _duration(told, duration_s))
+    units = [address] if address is not None else _fleet(bench, listening) if unit is None else []
+    if listening.problem is None and (missing := [each for each in units if listening.sighting(each) is None]):
+        await listen(bench, listening, max(0.0, DARK_AFTER_S - listening.listened_s), missing)
+    evidence = [_about_host(bench, told, _with_radio(bench, host, listening), listening)]
+    if listening.problem is None:
+        evidence += [await _about_unit(bench, told, host, listening, each) for each in units]
     return Examination(evidence)
 
 
@@ -83,44 +86,50 @@ def _duration(told: Told, duration_s: float | None) -> float:
     return LISTEN_FOR_DATA_S if told.names & {"undecrypted"} else LISTEN_S
 
 
-def _fleet(bench: Bench, heard: Listening) -> list[Address]:
+def _listening(bench: Bench, address: Address | None) -> Listening:
+    """The unit in question and those of the inventory count whatever they send: something else may run on them now."""
+    examined = {unit.address for unit in bench.stores.inventory.units()} | {address}
+    ring = key_ring(all_keys(bench.stores.vault))
+    return Listening(Receiver(ring, keep=lambda sender, name: sender in examined))
+
+
+def _fleet(bench: Bench, listening: Listening) -> list[Address]:
     """All thermometers that were heard, and all of the inventory."""
-    found = {address for address, one in heard.units.items() if one.thermometer}
-    return sorted(found | {unit.address for unit in bench.stores.inventory.units()})
+    heard = {unit.address for unit in listening.receiver.units.values() if unit.address is not None}
+    return sorted(heard | {unit.address for unit in bench.stores.inventory.units()})
 
 
-def _with_radio(bench: Bench, host: Host, heard: Listening) -> Host:
+def _with_radio(bench: Bench, host: Host, listening: Listening) -> Host:
     runs = bench.stores.journal.runs()
     newest = max((run.finished or run.started for run in runs), default=None)
     host = replace(host, clock=clock_problem(bench.wall(), newest))
-    if heard.problem is None:
+    if listening.problem is None:
         return host
-    return replace(host, problem=heard.problem.reason, message=heard.problem.message)
+    return replace(host, problem=listening.problem.reason, message=listening.problem.message)
 
 
-def _about_host(bench: Bench, told: Told, host: Host, heard: Listening) -> Evidence:
-    others = heard.strangers + sum(len(one.times_s) for one in heard.units.values())
+def _about_host(bench: Bench, told: Told, host: Host, listening: Listening) -> Evidence:
     return Evidence(
         told=told,
         host=host,
-        air=Air(heard.listened_s, others),
+        air=listening.air(None),
         runs=bench.stores.journal.runs(),
         damaged_images=_damaged(bench),
     )
 
 
-async def _about_unit(bench: Bench, told: Told, host: Host, heard: Listening, address: Address) -> Evidence:
+async def _about_unit(bench: Bench, told: Told, host: Host, listening: Listening, address: Address) -> Evidence:
     known = bench.stores.inventory.get(address)
     access = bench.stores.vault.access(address)
-    there = heard.units.get(address)
-    found = await contact(bench, address, there.sighting, history="history" in told.names) if there else None
+    sighting = listening.sighting(address)
+    met = await contact(bench, address, sighting, history="history" in told.names) if sighting else None
     return Evidence(
         told=told,
         host=host,
         unit=address,
-        air=heard.air(address, bench.clock()),
-        contact=found,
-        logins=await _logins(bench, there, found, access.tokens),
+        air=listening.air(address),
+        contact=met,
+        logins=await _logins(bench, sighting, met, access.tokens),
         access=access,
         saved_config=_saved_config(bench, address),
         runs=bench.stores.journal.runs(address=address),
@@ -130,13 +139,13 @@ async def _about_unit(bench: Bench, told: Told, host: Host, heard: Listening, ad
 
 
 async def _logins(
-    bench: Bench, there: Heard | None, found: Contact | None, tokens: Sequence[LoginToken]
+    bench: Bench, sighting: Sighting | None, met: Contact | None, tokens: Sequence[LoginToken]
 ) -> tuple[Login, ...]:
     """V6, where a login can tell anything: stock firmware that is registered."""
-    seen = found.seen if found is not None else None
-    if there is None or seen is None or seen.family is not Family.STOCK or not seen.registered:
+    seen = met.seen if met is not None else None
+    if sighting is None or seen is None or seen.family is not Family.STOCK or not seen.registered:
         return ()
-    return await try_tokens(bench, there.sighting, tokens)
+    return await try_tokens(bench, sighting, tokens)
 
 
 def _saved_config(bench: Bench, address: Address) -> bytes | None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Self, TypeVar, get_type_hints
 from mitherm.beacon.keyring import Sender
 from mitherm.errors import FileMissing, SettingsError
 from mitherm.model.address import Address
-from mitherm.ops.hearing.streams import SILENCE_S
+from mitherm.ops.hearing.receiver import SILENCE_S
 from mitherm.primitives.secret import Secret
 from mitherm.publish.broker import Broker
 from mitherm.publish.homeassistant import DEFAULT_PREFIX

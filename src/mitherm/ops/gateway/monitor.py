@@ -13,7 +13,7 @@ from mitherm.model.report import Report
 from mitherm.ops.bench import Bench
 from mitherm.ops.gateway.service import Notifier
 from mitherm.ops.hearing.listen import all_keys, key_ring, wall_clock
-from mitherm.ops.hearing.streams import Streams
+from mitherm.ops.hearing.receiver import Receiver
 from mitherm.primitives.secret import Secret
 from mitherm.publish.sink import Sink
 from mitherm.retry import Backoff
@@ -36,7 +36,7 @@ class Monitor:
     def __init__(
         self,
         bench: Bench,
-        streams: Streams,
+        receiver: Receiver,
         sinks: Sequence[Sink],
         *,
         names: Callable[[KnownUnit], KnownUnit] = lambda unit: unit,
@@ -44,7 +44,7 @@ class Monitor:
     ) -> None:
         self.stop = asyncio.Event()
         self._bench = bench
-        self._streams = streams
+        self._receiver = receiver
         self._sinks = sinks
         self._names = names
         self._notifier = notifier or Notifier({})
@@ -54,7 +54,7 @@ class Monitor:
         self._heard = 0
         self._reports: object = None
         self._wall = wall_clock(bench)
-        streams.known = self._known.get
+        receiver.known = self._known.get
 
     async def run(self, duration_s: float | None = None) -> None:
         """Listen, merge, deliver; then let the sinks finish."""
@@ -81,11 +81,11 @@ class Monitor:
         present = self._wall(now).timestamp()
         return {
             "mitherm_last_seen_timestamp_seconds/address": {
-                unit: round(present - age_s, 3) for unit, age_s in self._streams.ages(now).items()
+                unit: round(present - age_s, 3) for unit, age_s in self._receiver.ages(now).items()
             },
-            "mitherm_frames_total/result": dict(self._streams.counts),
+            "mitherm_frames_total/result": dict(self._receiver.counts),
             "mitherm_adverts_dropped_total": {"": int(getattr(self._reports, "dropped", 0))},
-            "mitherm_units": {"": len(self._streams.units)},
+            "mitherm_units": {"": len(self._receiver.units)},
             "mitherm_sink_sent_total/sink": {sink.name: sink.sent for sink in self._sinks},
             "mitherm_sink_dropped_total/sink": {sink.name: sink.dropped for sink in self._sinks},
             "mitherm_sink_waiting/sink": {
@@ -105,7 +105,7 @@ class Monitor:
         self._known.update(units)
         if keys != self._keys:
             self._keys = keys
-            self._streams.use_keys(key_ring(keys))
+            self._receiver.use_keys(key_ring(keys))
 
     # --- tasks --------------------------------------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ class Monitor:
             async for sighting in sightings:
                 self._heard += 1
                 limit.reschedule(loop.time() + DEAF_S)
-                self._publish(self._streams.hear(sighting, self._wall(sighting.at_s)))
+                self._publish(self._receiver.hear(sighting, self._wall(sighting.at_s)))
 
     async def _watch(self) -> None:
         """Once a second: silence, troubles of sinks, the service manager; now and then new keys and names."""
@@ -144,11 +144,11 @@ class Monitor:
         while True:
             await asyncio.sleep(TICK_S)
             now = self._bench.clock()
-            for report in self._streams.tick(now, self._wall(now)):
+            for report in self._receiver.tick(now, self._wall(now)):
                 self._publish(report)
             for sink in self._sinks:
                 self._tell_problem(sink)
-            self._notifier.alive(f"{len(self._streams.units)} units")
+            self._notifier.alive(f"{len(self._receiver.units)} units")
             if now - reloaded_s >= RELOAD_S:
                 reloaded_s = now
                 self.reload()

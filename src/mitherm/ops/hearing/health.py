@@ -41,6 +41,8 @@ class _Gaps:
 class Pulse:
     """The running record behind a `Health`."""
 
+    count: int = 0
+    """Adverts received."""
     _adverts: _Gaps = field(default_factory=_Gaps)
     _readings: _Gaps = field(default_factory=_Gaps)
     _levels: deque[int] = field(default_factory=lambda: deque(maxlen=_LEVELS))
@@ -48,6 +50,7 @@ class Pulse:
 
     def advert(self, now: float, rssi_dbm: int | None) -> None:
         """Any advert was received."""
+        self.count += 1
         self._adverts.tick(now)
         if rssi_dbm is not None:
             self._levels.append(rssi_dbm)
@@ -62,6 +65,11 @@ class Pulse:
     def interval_s(self) -> float | None:
         """Median time between adverts."""
         return self._adverts.median_s
+
+    @property
+    def level_dbm(self) -> int | None:
+        """Median signal of the last adverts."""
+        return round(median(self._levels)) if self._levels else None
 
     def health(self, lost: int) -> Health:
         """The present state; `lost` measurements were counted elsewhere."""

@@ -1,17 +1,19 @@
-"""Beacons as an asynchronous iterator, and what every listener needs: keys of the vault, times of reports."""
+"""Beacons as an asynchronous iterator, and what every listener needs: adverts, keys of the vault, times of reports."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from mitherm.beacon.keyring import KeyRing
 from mitherm.beacon.keys import BeaconKey
 from mitherm.model.address import Address
 from mitherm.model.report import Report
+from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
-from mitherm.ops.hearing.streams import Streams
+from mitherm.ops.hearing.receiver import Receiver
 from mitherm.primitives.secret import Secret
 from mitherm.store.vault import Vault
 
@@ -28,22 +30,30 @@ async def listen(
     RadioUnavailable.
     """
     known = {unit.address: unit for unit in bench.stores.inventory.units()}
-    streams = Streams(key_ring({**all_keys(bench.stores.vault), **(keys or {})}), known=known.get)
-    wall, deadline = wall_clock(bench), None if duration_s is None else bench.clock() + duration_s
+    receiver = Receiver(key_ring({**all_keys(bench.stores.vault), **(keys or {})}), known=known.get)
+    wall = wall_clock(bench)
+    async with aclosing(adverts(bench, duration_s)) as sightings:
+        async for sighting in sightings:
+            at = wall(sighting.at_s)
+            report = receiver.hear(sighting, at)
+            for news in (*receiver.tick(sighting.at_s, at), *(() if report is None else (report,))):
+                if every_event or news.event == "reading":
+                    yield news
+
+
+async def adverts(bench: Bench, duration_s: float | None) -> AsyncGenerator[Sighting, None]:
+    """Everything the radio reports within `duration_s` seconds. Raises RadioUnavailable. Close it: it holds a scan."""
+    deadline = None if duration_s is None else bench.clock() + duration_s
     async with bench.radio.sightings() as sightings:
         while True:
             try:
                 async with asyncio.timeout_at(
                     deadline
-                ):  # around this alone: the caller's own work is not to be cut off
+                ):  # around this alone: the reader's own work is not to be cut off
                     sighting = await anext(sightings)
             except (TimeoutError, StopAsyncIteration):
                 return
-            report = streams.hear(sighting, wall(sighting.at_s))
-            news = [] if report is None else [report]
-            for one in (*streams.tick(sighting.at_s, wall(sighting.at_s)), *news):
-                if every_event or one.event == "reading":
-                    yield one
+            yield sighting
 
 
 def all_keys(vault: Vault) -> Keys:

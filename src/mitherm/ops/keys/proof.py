@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from mitherm.beacon.decode import decode
-from mitherm.beacon.keyring import KeyCheck
-from mitherm.beacon.keys import BeaconKey
 from mitherm.errors import KeysMismatch, LinkTimeout, MiAuthRefused
 from mitherm.model.address import Address
 from mitherm.model.family import Family
-from mitherm.model.reading import Undecoded
 from mitherm.model.record import KeyGeneration
-from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
+from mitherm.ops.hearing.listen import adverts, key_ring
+from mitherm.ops.hearing.receiver import Receiver
 from mitherm.ops.keys.import_export import everything
 from mitherm.ops.look import look
 from mitherm.ops.target import find
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.mi.client import login
 from mitherm.protocol.pvvx.keys import MiRecords
-from mitherm.radio.addresses import true_address
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
 
@@ -31,7 +27,6 @@ Answer: TypeAlias = Literal["right", "wrong", "not-tested"]
 
 DURATION_S: Final = 660.0
 """Stock firmware sends an encrypted object every ten minutes (beacons.md 6.6)."""
-_SHORT_UUID: Final = "-0000-1000-8000-00805f9b34fb"
 
 
 @dataclass(slots=True)
@@ -126,41 +121,36 @@ def _compare(records: MiRecords, rows: list[Tested]) -> None:
 
 async def _listen(bench: Bench, address: Address, rows: list[Tested], duration_s: float) -> None:
     open_rows = [row for row in rows if row.bind_key == "not-tested"]
-    checks = {
-        key: KeyCheck(BeaconKey(key), address)
-        for key in dict.fromkeys(row.generation.keys.bind_key for row in open_rows)
-        if key is not None
-    }
+    secrets = (row.generation.keys.bind_key for row in open_rows)
+    keys = [key for key in dict.fromkeys(secrets) if key is not None]
     bench.note(
         f"waiting up to {duration_s:.0f} s for an encrypted beacon of {address}",
         "stock firmware sends one about every ten minutes; --duration S limits the wait",
     )
-    answers: dict[Secret, Answer] = {}
-    with suppress(TimeoutError):
-        async with asyncio.timeout(duration_s), bench.radio.sightings() as sightings:
-            async for sighting in sightings:
-                if true_address(sighting) == address and _take(sighting, address, checks, answers):
-                    break
+    verdict = await _beacon_verdict(bench, address, keys, duration_s)
     for row in open_rows:
-        key = row.generation.keys.bind_key
-        row.bind_key = answers.get(key, "not-tested") if key is not None else None
+        row.bind_key = verdict.get(row.generation.keys.bind_key, "not-tested")
 
 
-def _take(sighting: Sighting, address: Address, checks: dict[Secret, KeyCheck], answers: dict[Secret, Answer]) -> bool:
-    """Feed one report to all checks; True once every key has its answer. A beacon that fits one key refutes the others."""
-    for uuid, data in sighting.service_data.items():
-        if not uuid.endswith(_SHORT_UUID) or not isinstance(
-            decode(number := int(uuid[4:8], 16), data, address), Undecoded
-        ):
-            continue
-        for key, check in checks.items():
-            match check.receive(number, data):
-                case "confirmed":
-                    answers.update({other: "right" if other == key else "wrong" for other in checks})
-                    return True
-                case "refuted":
-                    answers[key] = "wrong"
-    return len(answers) == len(checks)
+async def _beacon_verdict(
+    bench: Bench, address: Address, keys: Sequence[Secret], duration_s: float
+) -> dict[Secret | None, Answer]:
+    """The answer for each key; none where no encrypted beacon came. One that fits a key refutes the others.
+
+    Systems repeat old service data, so a frame may be older than the key (product-needs.md F10): only the second
+    different one that no key opens refutes them all.
+    """
+    receiver = Receiver(key_ring({address: keys}), keep=lambda sender, name: sender == address)
+    async with aclosing(adverts(bench, duration_s)) as sightings:
+        async for sighting in sightings:
+            receiver.take(sighting)
+            unit = receiver.units.get(address)
+            if unit is not None and unit.state.key is not None:
+                right = unit.state.key.key.secret
+                return {key: "right" if key == right else "wrong" for key in keys}
+            if unit is not None and unit.state.locked > 1:
+                return dict.fromkeys(keys, "wrong")
+    return {}
 
 
 def _confirm(bench: Bench, rows: list[Tested]) -> None:
