@@ -102,6 +102,14 @@ def test_tail_layout() -> None:
     assert len(found.signature) <= 72 + 15
 
 
+def test_a_tail_put_together_by_hand() -> None:
+    """Every field where firmware-image.md 5 has it, no two of them alike; the version as it stands in the genuine 0159c."""
+    tag = bytes.fromhex("000000004d49ef54464f544182562647 2700 5b05 d4970100 0300 01 00 0105 0201019f00 11223344")
+    cut = Tail.from_bytes(tag + b"PEM" + b"DER and more")
+    assert (cut.tag, cut.product_id, cut.firmware_size, cut.flags) == (tag, 0x055B, 104_404, 1)
+    assert (cut.certificates, cut.signature, cut.version) == (b"PEM", b"DER and more", "2.1.1_0159")
+
+
 @pytest.mark.parametrize("build", ["c", "B1.6"])
 def test_signed_package_is_accepted(build: str) -> None:
     """Both builds take the signed package, also with the boot mark withheld."""
