@@ -1,4 +1,4 @@
-"""Paths, settings, inventory and image library."""
+"""Paths, inventory and image library."""
 
 import hashlib
 import json
@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from mitherm.errors import DiskProblem, ImageCorrupt, ImageMissing, SchemaTooNew, SettingsError, UsageProblem
+from mitherm.errors import DiskProblem, ImageCorrupt, ImageMissing, SchemaTooNew, UsageProblem
 from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.store.inventory import Inventory, KnownUnit
 from mitherm.store.library import Library
 from mitherm.store.paths import Paths
-from mitherm.store.settings import Settings, load_settings, template
 
 UNIT = Address.parse("A4:C1:38:01:02:03")
 OTHER = Address.parse("A4:C1:38:0A:0B:0C")
@@ -26,11 +25,9 @@ HOUR = timedelta(hours=1)
 
 
 def test_home_holds_everything(home: Path) -> None:
-    """MITHERM_HOME moves config, vault, inventory, journal and cache into one folder, and creates nothing yet."""
+    """MITHERM_HOME moves vault, inventory, journal and cache into one folder, and creates nothing yet."""
     paths = Paths.from_environment()
-    assert {path.parent for path in (paths.config, paths.vault, paths.inventory, paths.journal, paths.library)} == {
-        home
-    }
+    assert {path.parent for path in (paths.vault, paths.inventory, paths.journal, paths.library)} == {home}
     assert not home.exists()
 
 
@@ -43,97 +40,15 @@ def test_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 @pytest.mark.skipif(sys.platform != "linux", reason="XDG folders")
 def test_without_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Otherwise each kind of file goes where the system keeps that kind."""
-    for kind in ("CONFIG", "DATA", "STATE", "CACHE"):
+    for kind in ("DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind.lower()))
     paths = Paths.from_environment({})
     assert paths == Paths(
-        tmp_path / "config/mitherm/config.toml",
         tmp_path / "data/mitherm/vault",
         tmp_path / "data/mitherm/inventory.json",
         tmp_path / "state/mitherm/journal.jsonl",
         tmp_path / "cache/mitherm/images",
     )
-
-
-# --- settings ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    return tmp_path / "config.toml"
-
-
-def test_defaults(config: Path) -> None:
-    """No file, no variable, no option."""
-    loaded = load_settings(config, {}, {})
-    assert loaded.settings == Settings()
-    assert set(loaded.origins.values()) == {"default"}
-
-
-def test_order_of_sources(config: Path) -> None:
-    """Option before variable before file before default, each with its origin."""
-    config.write_text('radio = "hci:file"\ntimeout_s = 7\nregion = "cn"\n')
-    environ = {"MITHERM_RADIO": "hci:environment", "MITHERM_TIMEOUT": "8.5"}
-    loaded = load_settings(config, environ, {"radio": "virtual:x", "timeout_s": None})
-    assert loaded.settings == Settings("virtual:x", 8.5, "cn", None)
-    assert loaded.origins == {
-        "radio": "option",
-        "timeout_s": "environment",
-        "region": "config.toml",
-        "mqtt_url": "default",
-    }
-
-
-def test_unknown_setting_has_a_suggestion(config: Path) -> None:
-    """A misspelled name is an error that names the right one."""
-    config.write_text('raido = "system"\n')
-    with pytest.raises(SettingsError, match="raido") as caught:
-        load_settings(config, {}, {})
-    assert "'radio'" in (caught.value.hint or "")
-    config.write_text("xyzzy = 1\n")
-    with pytest.raises(SettingsError) as caught:
-        load_settings(config, {}, {})
-    assert "timeout_s" in (caught.value.hint or "")
-
-
-@pytest.mark.parametrize(
-    "line", ["timeout_s = 0", "timeout_s = true", 'timeout_s = "x"', "timeout_s = nan", "radio = 5", 'radio = " "']
-)
-def test_bad_values(config: Path, line: str) -> None:
-    """A value of the wrong kind or out of range names the setting and the file."""
-    config.write_text(line)
-    with pytest.raises(SettingsError, match=line.partition(" ")[0]) as caught:
-        load_settings(config, {}, {})
-    assert str(config) in caught.value.message
-
-
-def test_bad_variable_is_named(config: Path) -> None:
-    """The message says which variable is wrong."""
-    with pytest.raises(SettingsError, match="MITHERM_TIMEOUT"):
-        load_settings(config, {"MITHERM_TIMEOUT": "soon"}, {})
-
-
-@pytest.mark.parametrize("content", [b"radio =", b"\xff\xfe"])
-def test_broken_config(config: Path, content: bytes) -> None:
-    """A file that is no TOML is a usage error, not a traceback."""
-    config.write_bytes(content)
-    with pytest.raises(SettingsError, match=r"config\.toml"):
-        load_settings(config, {}, {})
-
-
-def test_template_is_the_defaults(config: Path) -> None:
-    """The template as it is changes nothing; with the marks removed it parses and sets every setting."""
-    config.write_text(template())
-    assert load_settings(config, {}, {}).settings == Settings()
-    config.write_text(template().replace("# ", "").replace("mitherm settings", "# ").replace('""', '"mqtt://host"'))
-    loaded = load_settings(config, {}, {})
-    assert loaded.settings == Settings(mqtt_url="mqtt://host")
-    assert set(loaded.origins.values()) == {"config.toml"}
-
-
-def test_broker_password_is_not_shown() -> None:
-    """The URL of a broker may hold a password."""
-    assert "pass" not in repr(Settings(mqtt_url="mqtt://me:pass@host"))
 
 
 # --- inventory --------------------------------------------------------------------------------------------------------

@@ -13,8 +13,6 @@ from typing import Self
 class Paths:
     """Files and folders; none of them need exist."""
 
-    config: Path
-    """config.toml, written by people only."""
     vault: Path
     inventory: Path
     journal: Path
@@ -26,16 +24,12 @@ class Paths:
         """The paths in force."""
         if home := environ.get("MITHERM_HOME"):
             folder = Path(home).expanduser().absolute()
-            return cls._in(folder, folder, folder, folder)
+            return cls._in(folder, folder, folder)
         from platformdirs import PlatformDirs
 
         folders = PlatformDirs("mitherm", appauthor=False)
-        return cls._in(
-            folders.user_config_path, folders.user_data_path, folders.user_state_path, folders.user_cache_path
-        )
+        return cls._in(folders.user_data_path, folders.user_state_path, folders.user_cache_path)
 
     @classmethod
-    def _in(cls, config: Path, data: Path, state: Path, cache: Path) -> Self:
-        return cls(
-            config / "config.toml", data / "vault", data / "inventory.json", state / "journal.jsonl", cache / "images"
-        )
+    def _in(cls, data: Path, state: Path, cache: Path) -> Self:
+        return cls(data / "vault", data / "inventory.json", state / "journal.jsonl", cache / "images")

@@ -1,14 +1,15 @@
-"""docs/reference/findings.md, made from the tables. `python -m mitherm.ops.doctor.page > docs/reference/findings.md`"""
+"""Write docs/reference/findings.md from the tables of doctor: `python tools/findings_page.py`."""
 
 from __future__ import annotations
 
 import re
-import sys
+from pathlib import Path
 
 from mitherm.ops.doctor.finding import Cause
 from mitherm.ops.doctor.symptoms import SYMPTOMS
 from mitherm.ops.doctor.table import CAUSES
 
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "reference" / "findings.md"
 _HEAD = """# Findings of `mitherm doctor`
 
 Made from the tables of the program; do not edit. A finding is named only when evidence speaks for it. Those marked
@@ -16,7 +17,7 @@ Made from the tables of the program; do not edit. A finding is named only when e
 """
 
 
-def findings_page() -> str:
+def page() -> str:
     """The page: every cause, and every symptom that is understood."""
     rows = "\n".join(_row(cause) for cause in sorted(CAUSES, key=_order))
     told = "\n".join(f"| {symptom.name} | `{symptom.example}` |" for symptom in SYMPTOMS)
@@ -38,4 +39,4 @@ def _order(cause: Cause) -> tuple[bool, int]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(findings_page())
+    DOCUMENT.write_text(page(), encoding="utf-8")
