@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from mitherm.errors import MithermError
 from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStarted
 
@@ -135,8 +137,8 @@ class Terminal:
             self.out.print(f"[dim]{name.ljust(width)}[/]  {_plain(str(value))}")
 
     def say(self, text: str) -> None:
-        """A line of data on stdout."""
-        self.out.print(_plain(text))
+        """A line of data on stdout, without rich: most commands end with one, and a start is everybody's."""
+        click.echo(text)
 
     def error(self, error: MithermError) -> None:
         """What happened, what became of the unit, what to do next."""
