@@ -19,6 +19,7 @@ unit: "unchanged", "changed" or "unknown". Messages never contain secrets.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar, Literal
 
 DeviceState = Literal["unchanged", "changed", "unknown"]
@@ -289,10 +290,31 @@ class SomeFailed(MithermError):
     exit_code = 7
 
 
+class TransferResult(StrEnum):
+    """What became of a unit that got a whole image and was not seen to run it."""
+
+    OLD_FIRMWARE = "old-firmware"
+    OTHER_FIRMWARE = "other-firmware"
+    DARK = "dark"
+    """It was not heard again."""
+    UNREADABLE = "unreadable"
+    """It advertises, and no connection tells what runs."""
+    SAME_VERSION = "same-version"
+    """Old and new firmware look alike, so nothing tells which one runs."""
+
+
 class NotVerified(MithermError):
-    """Transferred, but the unit was not seen doing what was promised."""
+    """Written, but the unit was not seen doing what was promised. `transfer`: what it does instead, after one."""
 
     exit_code = 8
 
-    def __init__(self, message: str, *, hint: str | None = None, result: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        transfer: TransferResult | None = None,
+        result: dict[str, object] | None = None,
+    ) -> None:
         super().__init__(message, hint=hint, device="unknown", result=result)
+        self.transfer = transfer

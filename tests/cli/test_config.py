@@ -107,7 +107,10 @@ def test_set_is_read_back_and_said_once(units: Units, home: Path) -> None:
     assert units.say("config set", PVVX, *request)["outcome"] == "nothing-to-do"
     assert units.flash(0) == before
     runs = Journal(home / "journal.jsonl").runs(operation="config set")
-    assert [(run.steps, run.outcome) for run in runs] == [(("write-settings",), "verified"), ((), "nothing-to-do")]
+    assert [([step.text for step in run.steps], run.outcome) for run in runs] == [
+        (["write-settings"], "verified"),
+        ([], "nothing-to-do"),
+    ]
 
 
 @pytest.mark.parametrize("assignment", ["advertising_interval=0", "event_adv_cnt=1", "nonsense=1", "smiley", "name="])

@@ -12,6 +12,8 @@ from helpers import assert_document
 from mitherm.cli.app import run
 from mitherm.errors import LinkLost
 from mitherm.model.address import Address
+from mitherm.model.family import Family
+from mitherm.model.operation import Outcome, StepKind, StepRecord
 from mitherm.store.journal import Journal
 
 KITCHEN, CELLAR = "A4:C1:38:00:00:01", "A4:C1:38:00:00:02"
@@ -36,10 +38,10 @@ def journal(home: Path) -> Journal:
     """Two operations, the second failed in its second step with a waived guard."""
     journal = Journal(home / "journal.jsonl")
     with journal.operation("activate", Address.parse(KITCHEN), lambda: NOW) as entry:
-        entry.outcome("activated")
+        entry.outcome(Outcome.ACTIVATED)
     with pytest.raises(LinkLost), journal.operation("flash", Address.parse(CELLAR), lambda: NOW, ["H5"]) as entry:
-        entry.step("save-keys")
-        entry.step("flash pvvx 5.8")
+        entry.step(StepRecord(StepKind.SAVE_KEYS))
+        entry.step(StepRecord(StepKind.FLASH, family=Family.PVVX, version="5.8"))
         raise LinkLost
     return journal
 

@@ -12,7 +12,9 @@ import pytest
 
 from mitherm.errors import MiAuthRefused, MiHomeRefused, MithermError, NotVerified, TransferFailed
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
+from mitherm.model.operation import StepKind, StepRecord
 from mitherm.model.record import UnitBackup
 from mitherm.ops.bench import Bench
 from mitherm.ops.keys.activate import register_unit
@@ -30,6 +32,8 @@ from rig import Rig, wall
 
 FILE = Path(__file__).parent.parent / "fleets" / "sick.toml"
 HARDWARE = 0x55000
+PVVX = StepRecord(StepKind.FLASH, family=Family.PVVX, version="5.8")
+STOCK = StepRecord(StepKind.FLASH, family=Family.STOCK, version="1.0.0_0130")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +86,7 @@ class Patient:
         assert keys is not None
         return keys
 
-    def journal(self, operation: str, step: str | None, error: BaseException | None) -> None:
+    def journal(self, operation: str, step: StepRecord | None, error: BaseException | None) -> None:
         """The user did this, and it ended so; without an error it was cut off."""
         try:
             with self.rig.stores.journal.operation(operation, self.address, wall) as entry:
@@ -208,12 +212,12 @@ def wrong_beacon_key(unit: Patient) -> None:
 
 def signature_refused(unit: Patient) -> None:
     unit.vault(unit.born_with())
-    unit.journal("bring", "flash pvvx 5.8", NotVerified("the old firmware is back"))
+    unit.journal("bring", PVVX, NotVerified("the old firmware is back"))
 
 
 def dead_after_update(unit: Patient) -> None:
     unit.seen_before("stock", "1.0.0_0130")
-    unit.journal("flash", "flash pvvx 5.8", NotVerified("not seen"))
+    unit.journal("flash", PVVX, NotVerified("not seen"))
     dark(unit)
 
 
@@ -222,15 +226,15 @@ def dark(unit: Patient) -> None:
 
 
 def transfer_cut_off(unit: Patient) -> None:
-    unit.journal("bring", "flash stock 1.0.0_0130", None)
+    unit.journal("bring", STOCK, None)
 
 
 def transfer_failed(unit: Patient) -> None:
-    unit.journal("flash", "flash pvvx 5.8", TransferFailed("broke off"))
+    unit.journal("flash", PVVX, TransferFailed("broke off"))
 
 
 def not_taken(unit: Patient) -> None:
-    unit.journal("flash", "flash stock 1.0.0_0130", NotVerified("the old firmware is back"))
+    unit.journal("flash", STOCK, NotVerified("the old firmware is back"))
 
 
 def blank_hardware(unit: Patient) -> None:

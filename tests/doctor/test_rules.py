@@ -15,6 +15,7 @@ from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
 from mitherm.model.gatt import GattTable
 from mitherm.model.keys import MiKeys
+from mitherm.model.operation import Outcome, StepKind, StepRecord, StepState
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.doctor.evidence import Air, Contact, Evidence, Login, LoginAnswer
 from mitherm.ops.doctor.symptoms import SYMPTOMS, understand
@@ -27,6 +28,9 @@ UNIT = Address.parse("A4:C1:38:00:00:01")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = datetime(2026, 2, 1, tzinfo=UTC)
 AIR = Air(listened_s=12, adverts=5, formats=frozenset({BeaconFormat.MIBEACON}), rssi_dbm=-60)
+PVVX = StepRecord(StepKind.FLASH, family=Family.PVVX, version="5.8")
+BACK = StepRecord(StepKind.FLASH, family=Family.STOCK, version="1.0.0_0130")
+ERASE = StepRecord(StepKind.ERASE_MI_RECORDS)
 
 
 def stock(version: str = "1.0.0_0130", **more: object) -> Observation:
@@ -108,7 +112,7 @@ def test_keys_that_were_erased_here_are_not_missed() -> None:
     """After `bring --to mi-home-ready` an unbound unit is as it should be."""
     keys = generation("activation")
     assert ids(evidence(stock(), access=Access((keys,)))) == ["mi-home-29/14"]
-    erased = Run("1", "bring", UNIT, LATER, steps=("erase-mi-records", "flash stock 1.0.0_0130"), outcome="verified")
+    erased = Run("1", "bring", UNIT, LATER, steps=(ERASE, BACK), outcome=Outcome.VERIFIED)
     assert ids(evidence(stock(), access=Access((keys,)), runs=(erased,))) == []
 
 
@@ -134,16 +138,20 @@ def test_one_right_token_is_enough() -> None:
 @pytest.mark.parametrize(
     ("outcome", "error", "step", "expected"),
     [
-        ("failed", "TransferFailed", "flash pvvx 5.8", ["F13"]),
-        (None, None, "flash pvvx 5.8", ["F13"]),
-        ("interrupted", "KeyboardInterrupt", "flash pvvx 5.8", ["F13"]),
-        ("failed", "NotVerified", "flash pvvx 5.8", ["F14"]),
-        ("failed", "NotVerified", "flash stock 1.0.0_0130", []),
-        ("failed", "GuardRefused", "flash pvvx 5.8", []),
-        ("verified", None, "flash pvvx 5.8", []),
+        (Outcome.FAILED, "TransferFailed", PVVX, ["F13"]),
+        (None, None, PVVX, ["F13"]),
+        (Outcome.INTERRUPTED, "KeyboardInterrupt", PVVX, ["F13"]),
+        (Outcome.FAILED, "NotVerified", PVVX, ["F14"]),
+        (Outcome.FAILED, "NotVerified", PVVX.but(StepState.NOT_ACCEPTED), ["F14"]),
+        (Outcome.FAILED, "GuardRefused", PVVX.but(StepState.VERIFIED), []),
+        (Outcome.FAILED, "NotVerified", BACK, []),
+        (Outcome.FAILED, "GuardRefused", PVVX, []),
+        (Outcome.VERIFIED, None, PVVX, []),
     ],
 )
-def test_the_journal_of_an_update(outcome: str | None, error: str | None, step: str, expected: list[str]) -> None:
+def test_the_journal_of_an_update(
+    outcome: Outcome | None, error: str | None, step: StepRecord, expected: list[str]
+) -> None:
     """What it ended with, and whether the unit runs what was sent."""
     run = Run("1", "flash", UNIT, NOW, steps=(step,), outcome=outcome, error=error)
     assert ids(evidence(stock(), runs=(run,))) == expected
@@ -151,8 +159,8 @@ def test_the_journal_of_an_update(outcome: str | None, error: str | None, step: 
 
 def test_a_later_update_that_succeeded_counts() -> None:
     """Old failures are not told again."""
-    broken = Run("1", "flash", UNIT, NOW, steps=("flash pvvx 5.8",), outcome="failed", error="TransferFailed")
-    good = Run("2", "bring", UNIT, LATER, steps=("flash stock 1.0.0_0130",), outcome="verified")
+    broken = Run("1", "flash", UNIT, NOW, steps=(PVVX,), outcome=Outcome.FAILED, error="TransferFailed")
+    good = Run("2", "bring", UNIT, LATER, steps=(BACK,), outcome=Outcome.VERIFIED)
     assert ids(evidence(stock(), runs=(broken, good))) == []
 
 

@@ -9,6 +9,7 @@ from mitherm.errors import GuardRefused, KeysMissing, NotVerified, UsageProblem
 from mitherm.image.boot_rules import boot_verdict
 from mitherm.image.shipped import shipped_catalogue
 from mitherm.model.family import Family
+from mitherm.model.operation import StepKind
 from mitherm.ops.updating.flash import bring
 from mitherm.protocol.events import Notice
 from mitherm.virtual.boot import bank_bytes, running_bank
@@ -125,7 +126,7 @@ def test_0159_of_another_build_goes_by_way_of_the_genuine_image(tmp_path: Path) 
     """2A25 hints at build B1.6: the plan begins with the signed image, and the same token opens the unit again."""
     rig = rig_with(tmp_path, "stock-2.1.1_0159_B1.6,bound=mi-home", "pvvx-5.8", "stock-2.1.1_0159")
     done = rig.run(lambda bench: bring(bench, str(UNIT), "pvvx"))
-    flashed = [line["step"] for line in done.plan.lines() if line["step"].startswith("flash")]
+    flashed = [stage.record.label for stage in done.plan.stages if stage.record.kind is StepKind.FLASH]
     assert flashed == ["flash stock 2.1.1_0159", "flash pvvx 5.8"]
     assert runs(rig) == "pvvx-5.8"
 
@@ -148,7 +149,7 @@ def test_an_unknown_build_that_refuses_is_answered_with_the_longer_road(tmp_path
     assert done.outcome == "verified"
     assert runs(rig) == "pvvx-5.8"
     steps = rig.stores.journal.runs(address=UNIT)[-1].steps
-    assert [step for step in steps if not step.startswith("save")] == [
+    assert [step.text for step in steps if step.kind is StepKind.FLASH] == [
         "flash pvvx 5.8",
         "not accepted: flash pvvx 5.8",
         "flash stock 2.1.1_0159",

@@ -1,7 +1,9 @@
 """The journal: what was done and how far it got, whatever interrupted it."""
 
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,12 +11,16 @@ import pytest
 
 from mitherm.errors import DiskProblem, TransferFailed
 from mitherm.model.address import Address
+from mitherm.model.family import Family
+from mitherm.model.operation import Outcome, StepKind, StepRecord, StepState
 from mitherm.primitives.secret import Secret
 from mitherm.store.journal import Journal, Run
 
 UNIT = Address.parse("A4:C1:38:01:02:03")
 OTHER = Address.parse("A4:C1:38:0A:0B:0C")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ACTIVATE, SAVE = StepRecord(StepKind.ACTIVATE), StepRecord(StepKind.SAVE_KEYS)
+FLASH = StepRecord(StepKind.FLASH, family=Family.PVVX, version="5.8")
 
 
 class Wall:
@@ -41,9 +47,10 @@ def journal(path: Path) -> Iterator[Journal]:
 def test_a_run_from_start_to_end(journal: Journal, path: Path) -> None:
     """Operation, unit, waivers, steps and outcome are there for a later process."""
     with journal.operation("bring", UNIT, Wall(), ["H5"]) as entry:
-        entry.step("save-keys")
-        entry.step("flash pvvx 5.8")
-        entry.outcome("verified")
+        entry.step(SAVE)
+        entry.step(FLASH)
+        entry.step(FLASH.but(StepState.VERIFIED))
+        entry.outcome(Outcome.VERIFIED)
     (run,) = Journal(path).runs()
     assert run == Run(
         run.id,
@@ -51,10 +58,10 @@ def test_a_run_from_start_to_end(journal: Journal, path: Path) -> None:
         UNIT,
         NOW + timedelta(seconds=2),
         ("H5",),
-        ("save-keys", "flash pvvx 5.8"),
-        "verified",
+        (SAVE, FLASH, FLASH.but(StepState.VERIFIED)),
+        Outcome.VERIFIED,
         None,
-        NOW + timedelta(seconds=5),
+        NOW + timedelta(seconds=6),
     )
     assert journal.damaged_lines() == 0
     assert path.stat().st_mode & 0o777 == 0o600
@@ -63,7 +70,7 @@ def test_a_run_from_start_to_end(journal: Journal, path: Path) -> None:
 def test_an_error_is_named(journal: Journal) -> None:
     """The kind of error is kept, and the error goes on."""
     with pytest.raises(TransferFailed), journal.operation("flash", UNIT, Wall()) as entry:
-        entry.outcome("verified")
+        entry.outcome(Outcome.VERIFIED)
         raise TransferFailed("block 7")
     (run,) = journal.runs()
     assert (run.outcome, run.error) == ("failed", "TransferFailed")
@@ -81,11 +88,11 @@ def test_a_killed_process_leaves_its_steps(path: Path) -> None:
     child = os.fork()
     if child == 0:
         with Journal(path).operation("flash", UNIT, Wall()) as entry:
-            entry.step("activate")
+            entry.step(ACTIVATE)
             os._exit(9)
     os.waitpid(child, 0)
     (run,) = Journal(path).runs()
-    assert (run.steps, run.outcome, run.finished) == (("activate",), None, None)
+    assert (run.steps, run.outcome, run.finished) == ((ACTIVATE,), None, None)
 
 
 def test_a_torn_line_is_tolerated(journal: Journal, path: Path) -> None:
@@ -106,7 +113,7 @@ def test_a_torn_line_is_tolerated(journal: Journal, path: Path) -> None:
     [
         "nonsense",
         "[]",
-        '{"schema":2,"at":"2026-01-02T03:04:05Z","run":"r","event":"started"}',
+        '{"schema":3,"at":"2026-01-02T03:04:05Z","run":"r","event":"started"}',
         '{"schema":1,"at":"2026-01-02T03:04:05Z","run":"r","event":"step","step":"without a start"}',
         '{"schema":1,"at":"never","run":"r","event":"started","operation":"x","address":null,"waivers":[]}',
         '{"schema":1,"at":"2026-01-02T03:04:05Z","run":"r","event":"started","operation":"x","address":"y","waivers":[]}',
@@ -124,11 +131,11 @@ def test_filters(journal: Journal) -> None:
     """By unit, operation and time; runs of several units at once do not mix."""
     wall = Wall()
     with journal.operation("flash", UNIT, wall) as one, journal.operation("info", OTHER, wall) as two:
-        two.step("b")
-        one.step("a")
+        two.step(SAVE)
+        one.step(FLASH)
     with journal.operation("scan", None, wall):
         pass
-    assert [run.steps for run in journal.runs(address=UNIT)] == [("a",)]
+    assert [run.steps for run in journal.runs(address=UNIT)] == [(FLASH,)]
     assert [run.address for run in journal.runs(operation="info")] == [OTHER]
     assert [run.operation for run in journal.runs(since=journal.runs()[2].started)] == ["scan"]
 
@@ -144,7 +151,7 @@ def test_two_in_one_instant(journal: Journal) -> None:
 def test_secrets_cannot_be_written(journal: Journal, path: Path) -> None:
     """A secret that slips into a step is refused, never written."""
     with pytest.raises(TypeError), journal.operation("flash", UNIT, Wall()) as entry:
-        entry.step(Secret(b"\x01" * 12))  # type: ignore[arg-type]
+        entry.step(replace(FLASH, version=Secret(b"\x01" * 12)))  # type: ignore[arg-type]
     assert "0101" not in path.read_text()
 
 
@@ -168,9 +175,9 @@ def test_disk_fills_up_on_the_way(
         raise OSError(28, "No space left on device")
 
     with pytest.raises(DiskProblem) as caught, journal.operation("flash", UNIT, Wall()) as entry:
-        entry.step("activate")
+        entry.step(ACTIVATE)
         monkeypatch.setattr(os, "fsync", refuse)
-        entry.step("flash")
+        entry.step(FLASH)
     assert caught.value.device == "unknown"
     assert "lacks the end" in caplog.text
 
@@ -179,3 +186,63 @@ def test_an_empty_journal(journal: Journal, path: Path) -> None:
     """Reading creates nothing."""
     assert journal.runs() == ()
     assert not path.parent.exists()
+
+
+# --- schema 1 ---------------------------------------------------------------------------------------------------------
+
+OLD = Path(__file__).with_name("journal_schema_1.jsonl")
+"""Written by commit d40508d, which kept sentences: three updates over 2.1.1_0159 that ended well, one that broke, then
+clock, settings, history and keys of a pvvx unit; the last operation was cut off.
+"""
+OLD_OUTCOMES = (
+    *("verified", "verified", "verified", "failed"),
+    *("verified", "verified", "dry-run", "verified", "fetched", "nothing-to-do", "right", "saved", None),
+)
+
+
+def old_sentences() -> list[list[str]]:
+    """The steps of each operation of OLD, as they stand there."""
+    runs: dict[str, list[str]] = {}
+    for line in map(json.loads, OLD.read_text().splitlines()):
+        steps = runs.setdefault(line["run"], [])
+        if line["event"] == "step":
+            steps.append(line["step"])
+    return list(runs.values())
+
+
+def test_an_old_journal_tells_the_same(path: Path) -> None:
+    """Every line of schema 1 becomes a record that reads as the sentence did."""
+    path.parent.mkdir()
+    path.write_bytes(OLD.read_bytes())
+    journal = Journal(path)
+    assert journal.damaged_lines() == 0
+    assert [[step.text for step in run.steps] for run in journal.runs()] == old_sentences()
+    assert tuple(run.outcome for run in journal.runs()) == OLD_OUTCOMES
+
+
+def test_what_an_old_sentence_meant(path: Path) -> None:
+    """Kind, state, family, version and build are told apart; new lines go on in the same file."""
+    path.parent.mkdir()
+    path.write_bytes(OLD.read_bytes())
+    journal = Journal(path)
+    first, second, third, *_ = journal.runs()
+    assert first.steps[1] == FLASH.but(StepState.NOT_ACCEPTED)
+    assert second.steps[-1] == StepRecord(StepKind.FLASH, StepState.VERIFIED, Family.STOCK, "2.1.1_0159", "B1.6")
+    assert third.steps[-1] == StepRecord(StepKind.FLASH, StepState.VERIFIED, Family.ATC1441)
+    with journal.operation("flash", UNIT, Wall()) as entry:
+        entry.step(FLASH)
+    assert [run.steps for run in journal.runs()[-1:]] == [(FLASH,)]
+
+
+@pytest.mark.parametrize(
+    "sentence", ["", "dance", "verified: ", "flash", "save-keys pvvx 5.8", "not-accepted: flash x"]
+)
+def test_sentences_nobody_wrote(journal: Journal, path: Path, sentence: str) -> None:
+    """They are damage, not steps."""
+    with journal.operation("flash", UNIT, Wall()):
+        run = json.loads(path.read_text())["run"]
+        line = {"schema": 1, "at": "2026-01-02T03:04:05Z", "run": run, "event": "step", "step": sentence}
+        with path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+    assert journal.damaged_lines() == 1
+    assert journal.runs()[0].steps == ()

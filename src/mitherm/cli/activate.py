@@ -13,6 +13,7 @@ from mitherm.cli.documents.keys import key
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.waivers import waived, waiver_options
+from mitherm.model.operation import Outcome
 from mitherm.ops.keys.activate import activate
 from mitherm.ops.target import resolve
 
@@ -40,7 +41,7 @@ def activate_command(app: App, /, unit: str, reveal: bool, **options: Any) -> in
             return {"outcome": done.outcome, "keys": keys, "changed": done.changed}
 
     def render(result: Mapping[str, Any]) -> None:
-        if result["outcome"] == "dry-run":
+        if result["outcome"] == Outcome.DRY_RUN:
             app.terminal.say("Dry run: the unit would be registered and get new keys; nothing was written.")
             return
         if not result["changed"]:

@@ -8,6 +8,7 @@ from mitherm.cli.config import on_unit
 from mitherm.cli.context import App
 from mitherm.cli.documents import upkeep as documents
 from mitherm.cli.options import Group, command, unit_argument
+from mitherm.model.operation import Outcome
 from mitherm.ops.upkeep import clock
 
 UTC = click.option("--utc", is_flag=True, help="The unit counts UTC, not the time of this computer's zone.")
@@ -47,8 +48,8 @@ def set_(app: App, unit: str, utc: bool) -> int:
     """Set the clock of UNIT to the time of this computer, unless it is right already, and read it back."""
     done = on_unit(app, unit, lambda bench, address: clock.set_clock(bench, address, basis_of(utc)))
     text = {
-        "verified": f"The clock is set. {_sentence(done.after)}",
-        "dry-run": f"Dry run: nothing was written. {_sentence(done.after)}",
+        Outcome.VERIFIED: f"The clock is set. {_sentence(done.after)}",
+        Outcome.DRY_RUN: f"Dry run: nothing was written. {_sentence(done.after)}",
     }.get(done.outcome, f"Nothing to do. {_sentence(done.after)}")
     return app.finish(documents.clock_set(done), lambda result: app.terminal.say(text))
 

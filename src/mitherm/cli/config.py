@@ -16,6 +16,7 @@ from mitherm.cli.options import Group, command, unit_argument
 from mitherm.cli.waivers import waived, waiver_options
 from mitherm.errors import SettingsError, UsageProblem
 from mitherm.model.address import Address
+from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench
 from mitherm.ops.target import resolve
 from mitherm.ops.upkeep import config, config_backup
@@ -216,10 +217,10 @@ def finish_changed(app: App, done: config.Changed) -> int:
     """The document, or a line for every setting."""
 
     def render(result: Mapping[str, Any]) -> None:
-        if done.outcome == "nothing-to-do":
+        if done.outcome is Outcome.NOTHING_TO_DO:
             app.terminal.say("Nothing to do: the unit has these settings.")
             return
-        if done.outcome == "dry-run":
+        if done.outcome is Outcome.DRY_RUN:
             app.terminal.say("Dry run: nothing was written.")
         _render_changes(app, done.changes, by_wish=done.backup is None)
         if done.backup is not None and done.changes:

@@ -14,6 +14,7 @@ from mitherm.cli.config import on_unit
 from mitherm.cli.context import SCHEMA, App
 from mitherm.cli.options import Group, command, unit_argument
 from mitherm.errors import FileMissing, UsageProblem
+from mitherm.model.operation import Outcome
 from mitherm.ops.upkeep import history
 from mitherm.publish.history import merge, to_csv
 from mitherm.store.atomic import write_durably
@@ -102,10 +103,10 @@ def clear(app: App, unit: str) -> int:
     """Erase the stored records of UNIT. Refused on pvvx up to 3.7, where that destroys the hardware string too."""
     outcome = on_unit(app, unit, history.clear)
     text = {
-        "verified": "The stored records are gone.",
-        "dry-run": "Dry run: the stored records would be erased; nothing was.",
+        Outcome.VERIFIED: "The stored records are gone.",
+        Outcome.DRY_RUN: "Dry run: the stored records would be erased; nothing was.",
     }.get(outcome, "Nothing to do: the unit has no stored records.")
-    result = {"outcome": outcome, "changed": outcome == "verified"}
+    result = {"outcome": outcome, "changed": outcome.changed}
     return app.finish(result, lambda result: app.terminal.say(text))
 
 

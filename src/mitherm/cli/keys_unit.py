@@ -14,6 +14,7 @@ from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.waivers import waived, waiver_options
 from mitherm.model.address import Address
+from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench
 from mitherm.ops.keys import unit_keys
 from mitherm.ops.keys.proof import DURATION_S, KeyTest, check_keys, raise_unless_proven
@@ -109,8 +110,8 @@ def _finish_replaced(app: App, done: unit_keys.Replaced) -> int:
         "changed": done.changed,
     }
     text = {
-        "verified": f"{done.now.address} holds {done.now.keys.fingerprint} now, read back from it.",
-        "dry-run": f"Dry run: {done.now.keys.fingerprint} would be written; nothing was.",
+        Outcome.VERIFIED: f"{done.now.address} holds {done.now.keys.fingerprint} now, read back from it.",
+        Outcome.DRY_RUN: f"Dry run: {done.now.keys.fingerprint} would be written; nothing was.",
     }.get(done.outcome, f"Nothing to do: {done.now.address} holds {done.now.keys.fingerprint} already.")
     return app.finish(result, lambda result: app.terminal.say(text))
 
@@ -123,10 +124,10 @@ def erase(app: App, /, unit: str, **options: Any) -> int:
     """Erase DID and keys of a unit on pvvx firmware, so that Mi Home takes it for a new one. They are saved first."""
     outcome = _on_unit(app, unit, unit_keys.erase, options)
     text = {
-        "verified": "DID and keys are gone from the unit; the vault has them.",
-        "dry-run": "Dry run: DID and keys would be erased; nothing was.",
+        Outcome.VERIFIED: "DID and keys are gone from the unit; the vault has them.",
+        Outcome.DRY_RUN: "Dry run: DID and keys would be erased; nothing was.",
     }.get(outcome, "Nothing to do: the unit holds no Mi records.")
-    result = {"outcome": outcome, "changed": outcome == "verified"}
+    result = {"outcome": outcome, "changed": outcome.changed}
     return app.finish(result, lambda result: app.terminal.say(text))
 
 

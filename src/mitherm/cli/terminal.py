@@ -64,10 +64,11 @@ class Terminal:
         if self.quiet:
             return
         match event:
-            case StepStarted(step, reason):
+            case StepStarted(step, reason, label):
                 self.close_progress()
                 self.err.print(
-                    f"[bold cyan]→[/] [bold]{_plain(step)}[/]" + (f"  [dim]{_plain(reason)}[/]" if reason else "")
+                    f"[bold cyan]→[/] [bold]{_plain(label or step)}[/]"
+                    + (f"  [dim]{_plain(reason)}[/]" if reason else "")
                 )
             case StepDone(step, detail):
                 self.close_progress()

@@ -18,6 +18,7 @@ from mitherm.cli.context import App
 from mitherm.device.observation import Observation
 from mitherm.model.family import Family
 from mitherm.model.keys import BIND_KEY_LENGTH, TOKEN_LENGTH, did_record
+from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench, Stores
 from mitherm.ops.updating.execute import UpdateResult
 from mitherm.ops.updating.flash import report
@@ -39,7 +40,7 @@ EVENT_S = 0.015
 def dry_run(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[UpdateResult]]) -> dict[str, object]:
     """Look, plan and judge on the radio in force, then rehearse. Where nothing is to do, nothing is rehearsed."""
     looked, settings = app.run(lambda: _look(app, waivers, act))
-    if looked.outcome != "dry-run":
+    if looked.outcome is not Outcome.DRY_RUN:
         return report(looked)
     return rehearse(app, looked, settings, waivers, act)
 
@@ -84,7 +85,7 @@ def rehearse(
         done = run_virtual(inside(Path(name)))
     estimate = sum(blocks / BLOCKS_PER_EVENT * EVENT_S for blocks in transfers)
     return {
-        **report(replace(looked, outcome="dry-run")),
+        **report(replace(looked, outcome=Outcome.DRY_RUN)),
         "rehearsal": {
             "outcome": done.outcome,
             "seconds": round(done.seconds + estimate, 1),
@@ -99,8 +100,8 @@ def rehearse(
 def _of_the_twin(event: Event) -> Event:
     """The same event, so told that nobody takes it for the unit's."""
     match event:
-        case StepStarted(step, reason):
-            return StepStarted(f"twin: {step}", reason)
+        case StepStarted(step, reason, label):
+            return StepStarted(step, reason, f"twin: {label or step}")
         case StepDone(step, detail):
             return StepDone(step, f"twin: {detail or step}")
         case Notice(level, text, hint):

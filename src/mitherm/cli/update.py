@@ -7,6 +7,7 @@ from typing import Any
 
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
+from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench
 from mitherm.ops.updating.execute import UpdateResult
 from mitherm.ops.updating.flash import report
@@ -35,11 +36,11 @@ def _render(app: App, result: Mapping[str, Any]) -> None:
     after = result["after"]
     runs = " ".join(str(part) for part in (after["firmware"]["family"], after["firmware"]["version"]) if part)
     match result["outcome"]:
-        case "nothing-to-do":
+        case Outcome.NOTHING_TO_DO:
             app.terminal.say(f"Nothing to do: {after['address']} runs {runs}.")
             for note in result["notes"]:
                 app.terminal.say(f"  {note}")
-        case "dry-run":
+        case Outcome.DRY_RUN:
             _render_rehearsal(app, result["rehearsal"])
         case _:
             app.terminal.say(f"{after['address']} runs {runs}, seen and verified after {result['seconds']:.0f} s.")

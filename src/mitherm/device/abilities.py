@@ -16,7 +16,7 @@ from mitherm.image.recognise import SIGNED_VERSION
 from mitherm.image.recognise import Identity as ImageIdentity
 from mitherm.model import models
 from mitherm.model.family import Family
-from mitherm.model.models import EXTENDED_SINCE, PRODUCTS, Model, Stock, version_key
+from mitherm.model.models import EXTENDED_SINCE, PRODUCTS, Model, Stock, same_version, version_key
 from mitherm.protocol.ota.extended import area_kib
 from mitherm.protocol.ota.packets import BANK_SIZE
 
@@ -82,6 +82,12 @@ class Abilities:
             device_id if self.family is Family.PVVX else None,
             self.build or ("c" if self.version == SIGNED_VERSION else ""),
         )
+
+    def runs(self, family: Family, version: str | None, build: str | None) -> bool:
+        """Whether this firmware runs, as far as can be told: a version or build that nobody names fits all."""
+        if self.family is not family or not (version is None or same_version(version, self.version)):
+            return False
+        return not build or self.build in (None, build)
 
     @property
     def model_key(self) -> str | None:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from mitherm.model.operation import StepKind
+
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
     """A step of a plan begins."""
 
-    step: str
+    step: StepKind
     reason: str
+    label: str = ""
+    """What people read where the word of the step is not enough: `flash pvvx 5.8`."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
     """A step of a plan ended well."""
 
-    step: str
+    step: StepKind
     detail: str = ""
 
 

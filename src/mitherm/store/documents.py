@@ -23,9 +23,9 @@ def encode(document: Mapping[str, object]) -> bytes:
     return (json.dumps({"schema": SCHEMA, **document}, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def encode_line(document: Mapping[str, object]) -> str:
+def encode_line(document: Mapping[str, object], schema: int = SCHEMA) -> str:
     """A document as one line."""
-    return json.dumps({"schema": SCHEMA, **document}, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps({"schema": schema, **document}, ensure_ascii=False, separators=(",", ":"))
 
 
 def read(path: Path, error: type[StoreError]) -> dict[str, Any]:
@@ -38,8 +38,11 @@ def read(path: Path, error: type[StoreError]) -> dict[str, Any]:
         raise error(f"{path} is damaged: {problem}") from None
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any] | Malformed | SchemaTooNew]:
-    """Every line of a file as document or as what is wrong with it; a torn last line is left out."""
+def read_lines(path: Path, newest: int = SCHEMA) -> Iterator[dict[str, Any] | Malformed | SchemaTooNew]:
+    """Every line of a file as document or as what is wrong with it; a torn last line is left out.
+
+    `newest`: the highest schema that the caller understands.
+    """
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -49,14 +52,14 @@ def read_lines(path: Path) -> Iterator[dict[str, Any] | Malformed | SchemaTooNew
         if not line.strip():
             continue
         try:
-            yield decode(line, path)
+            yield decode(line, path, newest)
         except SchemaTooNew as problem:
             yield problem
         except Malformed as problem:
             yield Malformed(f"line {number}: {problem}")
 
 
-def decode(raw: bytes, path: Path) -> dict[str, Any]:
+def decode(raw: bytes, path: Path, newest: int = SCHEMA) -> dict[str, Any]:
     """Bytes to a document of a schema we know; raises Malformed or SchemaTooNew."""
     try:
         document = json.loads(raw)
@@ -65,9 +68,9 @@ def decode(raw: bytes, path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Malformed("it is no JSON object")
     schema = field(document, "schema", int)
-    if schema > SCHEMA:
+    if schema > newest:
         raise SchemaTooNew(
-            f"{path} has schema {schema}; this mitherm knows {SCHEMA}", hint="Update mitherm; the file was left alone."
+            f"{path} has schema {schema}; this mitherm knows {newest}", hint="Update mitherm; the file was left alone."
         )
     return document
 

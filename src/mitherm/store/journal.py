@@ -1,4 +1,7 @@
-"""The journal: what was done to which unit, how far it got, and which guards were waived. Append-only, no secrets."""
+"""The journal: what was done to which unit, how far it got, and which guards were waived. Append-only, no secrets.
+
+Lines of schema 1, which older versions wrote, hold a step as a sentence; `_old_step` alone reads those.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,28 @@ from typing import Any, Final
 
 from mitherm.errors import DiskProblem, MithermError
 from mitherm.model.address import Address
+from mitherm.model.family import Family
+from mitherm.model.operation import RARE_BUILD, Outcome, StepKind, StepRecord, StepState
 from mitherm.store import documents
 from mitherm.store.atomic import append_line, make_folder
 from mitherm.store.documents import Malformed, field, optional
 from mitherm.store.moments import iso, parse_iso, stamp
 
 _LOG: Final = logging.getLogger(__name__)
+SCHEMA: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One operation as the journal tells it; without outcome it was cut off, after the last of its steps had begun."""
+    """One operation as the journal tells it; without outcome it was cut off, in or after the last of its steps."""
 
     id: str
     operation: str
     address: Address | None
     started: datetime
     waivers: tuple[str, ...] = ()
-    steps: tuple[str, ...] = ()
-    outcome: str | None = None
+    steps: tuple[StepRecord, ...] = ()
+    outcome: Outcome | None = None
     error: str | None = None
     """Kind of the error that ended it."""
     finished: datetime | None = None
@@ -44,26 +50,26 @@ class Entry:
     def __init__(self, write: Callable[[str, dict[str, object]], None]) -> None:
         self._write = write
         self._begun = False
-        self._outcome: str | None = None
+        self._outcome = Outcome.ENDED
 
-    def step(self, name: str) -> None:
-        """A step begins now. Raises DiskProblem."""
+    def step(self, record: StepRecord) -> None:
+        """A step begins now, or got further. Raises DiskProblem."""
         try:
-            self._write("step", {"step": name})
+            self._write("step", _step_line(record))
         except DiskProblem as problem:
             problem.device = "unknown" if self._begun else "unchanged"
             raise
         self._begun = True
 
-    def outcome(self, text: str) -> None:
+    def outcome(self, outcome: Outcome) -> None:
         """How it will have ended if nothing is raised any more."""
-        self._outcome = text
+        self._outcome = outcome
 
     def close(self, error: BaseException | None) -> None:
         """Write the end. A full disk must not turn a flashed unit into a failure: that is only logged."""
-        ending: dict[str, object] = {"outcome": self._outcome or "ended", "error": None}
+        ending: dict[str, object] = {"outcome": self._outcome, "error": None}
         if error is not None:
-            ending = {"outcome": "failed" if isinstance(error, Exception) else "interrupted"}
+            ending = {"outcome": Outcome.FAILED if isinstance(error, Exception) else Outcome.INTERRUPTED}
             ending["error"] = error.kind if isinstance(error, MithermError) else type(error).__name__
         try:
             self._write("finished", ending)
@@ -88,7 +94,7 @@ class Journal:
 
         def write(event: str, more: dict[str, object]) -> None:
             line = {"at": iso(wall()), "run": run, "event": event, **more}
-            append_line(self._path, documents.encode_line(line))
+            append_line(self._path, documents.encode_line(line, SCHEMA))
 
         who = str(address) if address is not None else None
         write("started", {"operation": name, "address": who, "waivers": list(waivers)})
@@ -133,7 +139,7 @@ class Journal:
 
     def _lines(self) -> Iterator[object]:
         try:
-            yield from documents.read_lines(self._path)
+            yield from documents.read_lines(self._path, SCHEMA)
         except OSError as problem:
             raise DiskProblem(f"cannot read {self._path}: {problem.strerror}") from problem
 
@@ -148,7 +154,50 @@ def _continued(run: Run | None, line: dict[str, Any]) -> Run:
     if run is None:
         raise Malformed("it goes on without a start")
     if event == "step":
-        return replace(run, steps=(*run.steps, field(line, "step", str)))
+        return replace(run, steps=(*run.steps, _step(line)))
     if event == "finished":
-        return replace(run, outcome=field(line, "outcome", str), error=optional(line, "error", str), finished=at)
+        outcome = Outcome(field(line, "outcome", str))
+        return replace(run, outcome=outcome, error=optional(line, "error", str), finished=at)
     raise Malformed("an unknown event")
+
+
+def _step_line(record: StepRecord) -> dict[str, object]:
+    line: dict[str, object] = {"step": record.kind, "state": record.state}
+    if record.family is not None:
+        line |= {"family": record.family, "version": record.version, "build": record.build}
+    return line
+
+
+def _step(line: dict[str, Any]) -> StepRecord:
+    """The step of a line. Raises ValueError."""
+    word = field(line, "step", str)
+    if field(line, "schema", int) == 1:
+        return _old_step(word)
+    family = optional(line, "family", str)
+    return StepRecord(
+        StepKind(word),
+        StepState(field(line, "state", str)),
+        Family(family) if family is not None else None,
+        optional(line, "version", str),
+        optional(line, "build", str),
+    )
+
+
+_OLD_STATES: Final = {"verified: ": StepState.VERIFIED, "not accepted: ": StepState.NOT_ACCEPTED}
+
+
+def _old_step(sentence: str) -> StepRecord:
+    """Schema 1: `save-keys`, `verified: flash stock 2.1.1_0159_B1.6`. The common build went without a name there."""
+    prefix = next((prefix for prefix in _OLD_STATES if sentence.startswith(prefix)), "")
+    word, _, image = sentence.removeprefix(prefix).partition(" ")
+    step = StepRecord(StepKind(word), _OLD_STATES.get(prefix, StepState.BEGUN))
+    if (step.kind is StepKind.FLASH) is not bool(image):
+        raise Malformed("an unknown step")
+    return _with_old_image(step, image) if image else step
+
+
+def _with_old_image(step: StepRecord, label: str) -> StepRecord:
+    family, _, full = label.partition(" ")
+    version = full.removesuffix(f"_{RARE_BUILD}")
+    build = RARE_BUILD if version != full else None
+    return replace(step, family=Family(family), version=version or None, build=build)

@@ -55,6 +55,6 @@ def journal_run(run: Run) -> Document:
         "address": str(run.address) if run.address else None,
         "outcome": run.outcome,
         "error": run.error,
-        "steps": list(run.steps),
+        "steps": [step.text for step in run.steps],
         "waivers": list(run.waivers),
     }

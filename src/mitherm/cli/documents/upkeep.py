@@ -32,7 +32,7 @@ def changed(result: Changed) -> Document:
         "outcome": result.outcome,
         "changes": [_change(each) for each in result.changes],
         "backup": result.backup,
-        "changed": result.outcome in ("verified", "clamped"),
+        "changed": result.outcome.changed,
     }
 
 
@@ -62,5 +62,5 @@ def clock_set(result: ClockSet) -> Document:
         "outcome": result.outcome,
         "before": clock(result.before),
         "after": clock(result.after),
-        "changed": result.outcome == "verified",
+        "changed": result.outcome.changed,
     }

@@ -139,7 +139,7 @@ def _run(run: Run) -> dict[str, object]:
         "started": iso(run.started),
         "operation": run.operation,
         "address": str(run.address) if run.address is not None else None,
-        "steps": list(run.steps),
+        "steps": [step.text for step in run.steps],
         "waivers": list(run.waivers),
         "outcome": run.outcome,
         "error": run.error,

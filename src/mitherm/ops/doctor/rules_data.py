@@ -7,6 +7,7 @@ from typing import Final
 from mitherm.errors import DecodeError
 from mitherm.model.family import BeaconFormat
 from mitherm.model.keys import is_invented
+from mitherm.model.operation import Outcome
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Proof, because
 from mitherm.protocol.pvvx.config import Config
@@ -88,7 +89,7 @@ def settings_lost(seen: Evidence) -> Proof | None:
 def wire_silent(seen: Evidence) -> Proof | None:
     """F17."""
     last = _last(seen, "wire")
-    failed = last is not None and last.outcome in ("failed", "interrupted")
+    failed = last is not None and last.outcome in (Outcome.FAILED, Outcome.INTERRUPTED)
     if not (seen.says("wire") or failed):
         return None
     ports = seen.host.ports
@@ -104,7 +105,7 @@ def wire_silent(seen: Evidence) -> Proof | None:
 def library_damaged(seen: Evidence) -> Proof | None:
     """F18."""
     last = _last(seen, "firmware fetch")
-    failed = last is not None and last.outcome == "failed"
+    failed = last is not None and last.outcome is Outcome.FAILED
     if not (seen.damaged_images or failed or seen.says("catalogue")):
         return None
     return because(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mitherm.model.family import BeaconFormat, Family
+from mitherm.model.operation import Outcome
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Proof, because
 from mitherm.ops.doctor.host import Host
@@ -162,7 +163,7 @@ def _was_custom(seen: Evidence) -> bool:
 
 def _bad_update(seen: Evidence) -> bool:
     update = seen.last_update
-    return update is not None and update.outcome not in ("verified", "nothing-to-do", "dry-run")
+    return update is not None and update.outcome not in (Outcome.VERIFIED, Outcome.NOTHING_TO_DO, Outcome.DRY_RUN)
 
 
 HOST_CAUSES: Final = (

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from mitherm.model.family import Family
+from mitherm.model.operation import StepKind
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Judge, Proof, because
 from mitherm.protocol import uuids
+from mitherm.store.journal import Run
 
 ROW: Final = "mi-home-29/"
 READY: Final = "mitherm bring {unit} --to mi-home-ready"
@@ -219,7 +221,7 @@ def _holds_keys(seen: Evidence) -> str | None:
 
 def _was_custom(seen: Evidence) -> bool:
     custom = seen.known is not None and seen.known.family is not None and seen.known.family.custom
-    return custom or any("erase-mi-records" in run.steps for run in seen.runs)
+    return custom or any(map(_erased_keys, seen.runs))
 
 
 def _history(seen: Evidence) -> str | None:
@@ -229,12 +231,11 @@ def _history(seen: Evidence) -> str | None:
 def _erased_by_us(seen: Evidence) -> bool:
     """Whether the keys are gone because the user had them erased here."""
     newest = max((one.confirmed or one.created for one in seen.access.generations), default=None)
-    return any(
-        newest is not None
-        and (run.finished or run.started) > newest
-        and ("erase-mi-records" in run.steps or run.operation == "keys erase")
-        for run in seen.runs
-    )
+    return any(newest is not None and (run.finished or run.started) > newest and _erased_keys(run) for run in seen.runs)
+
+
+def _erased_keys(run: Run) -> bool:
+    return any(step.kind is StepKind.ERASE_MI_RECORDS for step in run.steps)
 
 
 def _row(

@@ -7,7 +7,7 @@ from typing import Final
 from mitherm.device.abilities import Abilities
 from mitherm.device.boards import NEW_BOARD
 from mitherm.image.known_bad import UnitFacts, known_bad
-from mitherm.model.family import Family
+from mitherm.model.operation import Outcome, StepKind, StepRecord, StepState
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Proof, because
 from mitherm.store.journal import Run
@@ -51,7 +51,7 @@ def transfer_broke(seen: Evidence) -> Proof | None:
     if update is None or seen.seen is None or update.error not in _BROKEN | {"KeyboardInterrupt", "CancelledError"}:
         return None
     return because(
-        f"{update.steps[-1]} was {'cut off' if update.error is None else f'ended by {update.error}'}",
+        f"{update.steps[-1].label} was {'cut off' if update.error is None else f'ended by {update.error}'}",
         f"{seen.seen.label} runs: the unit is unharmed",
         f"signal {seen.air.rssi_dbm} dBm" if seen.air.rssi_dbm is not None else None,
         f"supply {seen.seen.battery_mv} mV under load" if seen.seen.battery_mv is not None else None,
@@ -68,7 +68,7 @@ def status_code(seen: Evidence) -> Proof | None:
     if update is None or not _came_back(seen) or seen.generation_2 is not None or seen.seen is None:
         return None
     return because(
-        f"{update.steps[-1]} was transferred completely, but {seen.seen.label} runs",
+        f"{update.steps[-1].label} was transferred completely, but {seen.seen.label} runs",
         "this firmware checks no signature: the end was lost (status 5), or the image damaged (6)",
         command=_again(update),
     )
@@ -103,11 +103,11 @@ def _image_for(seen: Evidence) -> str | None:
 
 def _failed_update(seen: Evidence) -> Run | None:
     update = seen.last_update
-    if update is None or update.outcome not in (None, "failed", "interrupted"):
+    if update is None or update.outcome not in (None, Outcome.FAILED, Outcome.INTERRUPTED):
         return None
-    if not update.steps[-1].startswith("flash") or _runs_it(seen, update):
-        return None
-    return update
+    step = update.steps[-1]
+    unfinished = step.kind is StepKind.FLASH and step.state is not StepState.VERIFIED
+    return update if unfinished and not _runs_it(seen, step) else None
 
 
 def _came_back(seen: Evidence) -> bool:
@@ -116,19 +116,22 @@ def _came_back(seen: Evidence) -> bool:
     return update is not None and update.error == "NotVerified"
 
 
-def _runs_it(seen: Evidence, update: Run) -> bool:
-    return seen.seen is not None and update.steps[-1] == f"flash {seen.seen.label}"
+def _runs_it(seen: Evidence, step: StepRecord) -> bool:
+    """Whether the unit runs the image of the step."""
+    if seen.seen is None or step.family is None:
+        return False
+    return Abilities.of(seen.seen).runs(step.family, step.version, step.build)
 
 
 def _transferred(seen: Evidence) -> str | None:
     update = _failed_update(seen)
-    return f"{update.steps[-1]} was transferred completely, but not taken" if update is not None else None
+    return f"{update.steps[-1].label} was transferred completely, but not taken" if update is not None else None
 
 
 def _again(update: Run) -> str:
     """The command that does it again; after an interruption it goes on from what the unit shows."""
-    family = update.steps[-1].removeprefix("flash ").partition(" ")[0]
-    return f"mitherm bring {{unit}} --to {family}" if Family.of(family).updatable else "mitherm journal"
+    family = update.steps[-1].family
+    return f"mitherm bring {{unit}} --to {family}" if family is not None and family.updatable else "mitherm journal"
 
 
 UPDATE_CAUSES: Final = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mitherm.errors import ImageMissing
 from mitherm.image.inspection import Inspection
 from mitherm.model.family import Family
+from mitherm.model.operation import full_version
 
 if TYPE_CHECKING:
     from mitherm.device.observation import Observation
@@ -62,7 +63,7 @@ class SelectedImage:
     @property
     def full_version(self) -> str | None:
         """The version with the build where that is not the common one: 2.1.1_0159_B1.6."""
-        return f"{self.version}_B1.6" if self.inspection.build == "B1.6" else self.version
+        return full_version(self.version, self.inspection.build)
 
     @property
     def label(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from mitherm.device.abilities import Abilities
 from mitherm.device.observation import Observation
@@ -11,6 +11,7 @@ from mitherm.errors import KeysMismatch, KeysMissing, LinkError, MiAuthRefused, 
 from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
+from mitherm.model.operation import Outcome, StepKind
 from mitherm.model.record import KeyGeneration
 from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
@@ -37,12 +38,13 @@ class Activated:
     """The generation the unit now holds, None after a dry run, and how it came to that."""
 
     generation: KeyGeneration | None
-    outcome: Literal["activated", "nothing-to-do", "dry-run"]
+    outcome: Outcome
+    """ACTIVATED, NOTHING_TO_DO or DRY_RUN."""
 
     @property
     def changed(self) -> bool:
         """Whether the keys are new."""
-        return self.outcome == "activated"
+        return self.outcome.changed
 
 
 async def activate(bench: Bench, address: Address) -> Activated:
@@ -59,15 +61,15 @@ async def activate(bench: Bench, address: Address) -> Activated:
             except KeysMismatch:
                 bench.warn("the keys in the vault are not those of the unit")
             else:
-                entry.outcome("nothing-to-do")
-                return Activated(generation, "nothing-to-do")
+                entry.outcome(Outcome.NOTHING_TO_DO)
+                return Activated(generation, Outcome.NOTHING_TO_DO)
         if bench.dry_run:
             _check(bench, address, found.seen)
-            entry.outcome("dry-run")
-            return Activated(None, "dry-run")
+            entry.outcome(Outcome.DRY_RUN)
+            return Activated(None, Outcome.DRY_RUN)
         generation = await register_unit(bench, address, found.sighting, found.seen)
-        entry.outcome("activated")
-        return Activated(generation, "activated")
+        entry.outcome(Outcome.ACTIVATED)
+        return Activated(generation, Outcome.ACTIVATED)
 
 
 def _check_kind(seen: Observation) -> None:
@@ -102,13 +104,13 @@ async def register_unit(
         if not isinstance(what, MiKeys):
             raise TypeError(f"nothing to keep: {type(what).__name__}")
         kept.append(vault.add(address, what, ORIGIN, bench.wall()))
-        bench.tell(StepDone("keys", f"new keys {what.fingerprint} are in the vault, read back from disk"))
+        bench.tell(StepDone(StepKind.KEYS, f"new keys {what.fingerprint} are in the vault, read back from disk"))
 
     async with Link(bench.radio, sighting) as link:
         keys = await run(register(bench.entropy), link, on_event=bench.tell, keeper=keep)
         generation = vault.confirm(kept[-1], bench.wall())
         await _prove(bench, link, keys)
-    bench.tell(StepDone("activate", f"{address} is activated, DID {keys.did}"))
+    bench.tell(StepDone(StepKind.ACTIVATE, f"{address} is activated, DID {keys.did}"))
     return generation
 
 

@@ -10,6 +10,7 @@ from mitherm.errors import KeyProblem, KeysMissing, SomeFailed, UsageProblem
 from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
+from mitherm.model.operation import Outcome
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Stores
 from mitherm.store.key_entries import ImportedKeys
@@ -103,7 +104,7 @@ def _store(stores: Stores, done: Imported, address: Address, keys: MiKeys, origi
         return
     with stores.journal.operation("keys import", address, lambda: now) as entry:
         generation = vault.add(address, keys, origin, now)
-        entry.outcome("imported")
+        entry.outcome(Outcome.IMPORTED)
     done.generations.append(generation)
     done.new.append(generation)
 

@@ -10,6 +10,7 @@ from mitherm.errors import KeysMismatch, KeysMissing, LinkError
 from mitherm.model.access import LoginToken
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
+from mitherm.model.operation import StepKind
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Bench
 from mitherm.ops.target import find
@@ -55,7 +56,7 @@ async def logged_in(bench: Bench, address: Address) -> AsyncIterator[tuple[Link,
     async with AsyncExitStack() as stack:
         link, token = await _first_that_opens(bench, address, tokens, stack)
         generation = bench.stores.vault.confirm(token.generation, bench.wall())
-        bench.tell(StepDone("login", f"logged in with keys {generation.keys.fingerprint}"))
+        bench.tell(StepDone(StepKind.LOGIN, f"logged in with keys {generation.keys.fingerprint}"))
         yield link, generation
 
 

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 from mitherm.errors import KeysMismatch, LinkTimeout, MiAuthRefused
 from mitherm.model.address import Address
 from mitherm.model.family import Family
+from mitherm.model.operation import Outcome
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Bench
 from mitherm.ops.hearing.listen import adverts, key_ring
@@ -71,7 +72,7 @@ async def check_keys(bench: Bench, address: Address, duration_s: float) -> KeyTe
             test.methods.append("beacon")
             await _listen(bench, address, test.rows, duration_s)
         _confirm(bench, test.rows)
-        entry.outcome("right" if any(row.proven for row in test.rows) else "not proven")
+        entry.outcome(Outcome.RIGHT if any(row.proven for row in test.rows) else Outcome.NOT_PROVEN)
         return test
 
 

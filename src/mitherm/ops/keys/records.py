@@ -8,6 +8,7 @@ from mitherm.device.observation import Observation
 from mitherm.errors import AttRefused, LinkTimeout, NotSupported, NotVerified, ProtocolError
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
+from mitherm.model.operation import StepKind
 from mitherm.model.record import UnitBackup
 from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, enforce
@@ -96,7 +97,10 @@ async def save_records(
         if vault.find(address, keys) is None:
             vault.add(address, keys, ORIGIN, bench.wall())
     bench.tell(
-        StepDone("save-keys", f"{len(backup.key_pairs)} key pair(s) of {address} are in the vault, read back from disk")
+        StepDone(
+            StepKind.SAVE_KEYS,
+            f"{len(backup.key_pairs)} key pair(s) of {address} are in the vault, read back from disk",
+        )
     )
     return backup
 
@@ -138,5 +142,5 @@ async def erase_records(bench: Bench, address: Address, seen: Observation | None
         gone = bench.stores.vault.find(address, seen.records.current)
         if gone is not None:
             bench.stores.vault.supersede(gone, bench.wall())
-    bench.tell(StepDone("erase-mi-records", "DID and keys are gone from the unit"))
+    bench.tell(StepDone(StepKind.ERASE_MI_RECORDS, "DID and keys are gone from the unit"))
     return after

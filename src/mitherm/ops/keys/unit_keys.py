@@ -12,6 +12,7 @@ from mitherm.errors import AnswerNeeded, KeysMissing, NotSupported, PeerMisbehav
 from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys, did_record
+from mitherm.model.operation import Outcome, StepKind, StepRecord
 from mitherm.model.record import KeyGeneration, StoredBackup
 from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, enforce
@@ -44,12 +45,12 @@ class Replaced:
 
     now: KeyGeneration
     before: KeyGeneration
-    outcome: str
+    outcome: Outcome
 
     @property
     def changed(self) -> bool:
         """Whether the unit was written to."""
-        return self.outcome == "verified"
+        return self.outcome.changed
 
 
 async def backup(bench: Bench, address: Address, *, raw: bool = False) -> Saved:
@@ -57,7 +58,7 @@ async def backup(bench: Bench, address: Address, *, raw: bool = False) -> Saved:
     with bench.stores.journal.operation("keys backup", address, bench.wall) as entry:
         await _readable(bench, address)
         saved = await _save(bench, address, raw=raw)
-        entry.outcome("saved" if saved.changed else "nothing-to-do")
+        entry.outcome(Outcome.SAVED if saved.changed else Outcome.NOTHING_TO_DO)
         return saved
 
 
@@ -83,21 +84,21 @@ async def swap(bench: Bench, address: Address) -> Replaced:
         return replaced
 
 
-async def erase(bench: Bench, address: Address) -> str:
+async def erase(bench: Bench, address: Address) -> Outcome:
     """Save the Mi records, then erase them; returns the outcome. Raises GuardRefused (H10) unless they are saved."""
     with bench.stores.journal.operation("keys erase", address, bench.wall, sorted(bench.waivers)) as entry:
         _, records = await _readable(bench, address)
         if records.empty:
-            outcome = "nothing-to-do"
+            outcome = Outcome.NOTHING_TO_DO
         elif bench.dry_run:
-            outcome = "dry-run"
+            outcome = Outcome.DRY_RUN
         else:
             await _save_or_waive(bench, address)
             _agree(bench, f"{address}: erase DID and keys? Mi Home then takes it for a new unit")
-            entry.step("erase-mi-records")
+            entry.step(StepRecord(StepKind.ERASE_MI_RECORDS))
             await erase_records(bench, address)
             _all_superseded(bench, address)
-            outcome = "verified"
+            outcome = Outcome.VERIFIED
         entry.outcome(outcome)
         return outcome
 
@@ -153,9 +154,9 @@ async def _replace(
     vault = bench.stores.vault
     did = _did_to_write(bench, records, wanted.keys)
     if current.record == wanted.keys.record and did is None:
-        return Replaced(vault.confirm(wanted, bench.wall()), wanted, "nothing-to-do")
+        return Replaced(vault.confirm(wanted, bench.wall()), wanted, Outcome.NOTHING_TO_DO)
     if bench.dry_run:
-        return Replaced(wanted, wanted, "dry-run")
+        return Replaced(wanted, wanted, Outcome.DRY_RUN)
     await _save(bench, address)
     before = vault.find(address, current)
     if before is None:
@@ -168,7 +169,7 @@ async def _replace(
 async def _write(
     bench: Bench, address: Address, did: bytes | None, wanted: KeyGeneration, before: KeyGeneration
 ) -> Replaced:
-    bench.tell(StepStarted("write-keys", f"{wanted.keys.fingerprint} into {address}"))
+    bench.tell(StepStarted(StepKind.WRITE_KEYS, f"{wanted.keys.fingerprint} into {address}"))
     async with Link(bench.radio, await find(bench, address)) as link:
         try:
             await run(set_keys(did, Secret(wanted.keys.record)), link, on_event=bench.tell)
@@ -179,8 +180,8 @@ async def _write(
     if before.keys.record != wanted.keys.record:
         vault.supersede(before, bench.wall())
     confirmed = vault.confirm(wanted, bench.wall())
-    bench.tell(StepDone("write-keys", f"{address} holds {wanted.keys.fingerprint}, read back from the unit"))
-    return Replaced(confirmed, before, "verified")
+    bench.tell(StepDone(StepKind.WRITE_KEYS, f"{address} holds {wanted.keys.fingerprint}, read back from the unit"))
+    return Replaced(confirmed, before, Outcome.VERIFIED)
 
 
 def _check_not_empty(address: Address, records: MiRecords) -> MiKeys:

@@ -9,9 +9,10 @@ from typing import Any
 from mitherm.device.abilities import Abilities
 from mitherm.device.boards import remembered_board
 from mitherm.device.observation import SERIAL_LENGTH, Observation
-from mitherm.errors import AnswerNeeded, GuardRefused, KeysMissing, NotVerified
+from mitherm.errors import AnswerNeeded, GuardRefused, KeysMissing, NotVerified, TransferResult
 from mitherm.model.address import Address
 from mitherm.model.family import Family
+from mitherm.model.operation import Outcome, StepState
 from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, Judgement, enforce
 from mitherm.ops.keys.activate import register_unit
@@ -19,8 +20,8 @@ from mitherm.ops.keys.login import login_with_token
 from mitherm.ops.keys.records import erase_records, records_saved, save_records
 from mitherm.ops.look import Look, look
 from mitherm.ops.target import find
-from mitherm.ops.updating.memory import NOT_ACCEPTED, VERIFIED, remembered_build
-from mitherm.ops.updating.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
+from mitherm.ops.updating.memory import remembered_build
+from mitherm.ops.updating.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step, record_of
 from mitherm.ops.updating.transfer import Job, PaceChoice, transfer
 from mitherm.protocol.events import Notice, StepStarted
 from mitherm.store.inventory import KnownUnit
@@ -37,14 +38,14 @@ class UpdateResult:
     plan: Plan
     before: Observation
     after: Observation
-    outcome: str = "nothing-to-do"
+    outcome: Outcome = Outcome.NOTHING_TO_DO
     seconds: float = 0.0
     rules: list[Judgement] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
         """Whether anything was done to the unit."""
-        return self.outcome == "verified"
+        return self.outcome.changed
 
 
 async def execute(
@@ -125,11 +126,11 @@ class _Execution:
         if plan.steps:
             result.rules = self._guard_all(seen, plan)
             if self.bench.dry_run:
-                result.outcome = "dry-run"
+                result.outcome = Outcome.DRY_RUN
                 return result
             self._agree(plan)
             result.after = await self._work(found, plan)
-            result.outcome = "verified"
+            result.outcome = Outcome.VERIFIED
         return result
 
     def _notice_update(self, seen: Observation) -> None:
@@ -174,11 +175,11 @@ class _Execution:
     def _show(self, plan: Plan) -> None:
         for note in plan.notes:
             self.bench.tell(Notice("info", note))
-        for number, line in enumerate(plan.lines(), 1):
-            self.bench.tell(Notice("info", f"{number}. {line['step']}: {line['reason']}"))
+        for number, stage in enumerate(plan.stages, 1):
+            self.bench.tell(Notice("info", f"{number}. {stage.record.label}: {stage.reason}"))
 
     def _agree(self, plan: Plan) -> None:
-        steps = ", ".join(line["step"] for line in plan.lines())
+        steps = ", ".join(stage.record.label for stage in plan.stages)
         if not self.bench.ask(f"{self.address}: do this now? ({steps})"):
             raise AnswerNeeded("nothing was done", hint="answer yes, or give --yes")
 
@@ -240,14 +241,14 @@ class _Execution:
             except GuardRefused as refusal:
                 refusal.device = "changed" if begun else "unchanged"
                 raise
-            self.entry.step(step.name)
+            self.entry.step(record_of(step))
             begun = True
             try:
                 seen = await self._do(step, seen, plan.goal)
             except NotVerified as problem:
-                plan = self._longer_road(problem, seen, step)
+                plan = self._plan_after_refusal(problem, seen, step)
                 continue
-            self.entry.step(VERIFIED + step.name)
+            self.entry.step(record_of(step).but(StepState.VERIFIED))
             plan = self._plan(seen)
             if _just_done(step, plan):
                 return seen
@@ -256,7 +257,7 @@ class _Execution:
     async def _do(self, step: Step, seen: Observation, goal: str) -> Observation:
         """One step; returns the unit as it is then, looked at only where the step changed what is not known."""
         bench, address = self.bench, self.address
-        bench.tell(StepStarted(step.name, step.reason))
+        bench.tell(StepStarted(step.kind, step.reason, record_of(step).label))
         match step:
             case Activate():
                 sighting = await find(bench, address)
@@ -270,13 +271,18 @@ class _Execution:
             case Flash():
                 return await transfer(bench, Job(address, step, seen), self.pace)
 
-    def _longer_road(self, problem: NotVerified, seen: Observation, step: Step) -> Plan:
+    def _plan_after_refusal(self, problem: NotVerified, seen: Observation, step: Step) -> Plan:
         """Where a signature check refused the image: by way of the genuine one, once, if that is at hand."""
-        if (problem.result or {}).get("found") != "old-firmware":
+        if problem.transfer is not TransferResult.OLD_FIRMWARE:
             raise problem
-        self.entry.step(NOT_ACCEPTED + step.name)
+        self.entry.step(record_of(step).but(StepState.NOT_ACCEPTED))
         plan = self._plan(seen)
-        if self.detoured or not Abilities.of(seen).needs_signature or not plan.steps or plan.steps[0].name == step.name:
+        if (
+            self.detoured
+            or not Abilities.of(seen).needs_signature
+            or not plan.steps
+            or record_of(plan.steps[0]) == record_of(step)
+        ):
             raise problem
         self.detoured = True
         self.bench.warn(problem.message)

@@ -60,7 +60,7 @@ async def bring(
 def report(result: UpdateResult) -> dict[str, object]:
     """The result in the shape of the contract."""
     return {
-        "plan": result.plan.lines(),
+        "plan": [{"step": stage.record.label, "reason": stage.reason} for stage in result.plan.stages],
         "notes": list(result.plan.notes),
         "outcome": result.outcome,
         "before": brief(result.before),

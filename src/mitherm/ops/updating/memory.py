@@ -6,17 +6,12 @@ image the unit does not accept.
 
 from __future__ import annotations
 
-from typing import Final
-
 from mitherm.image.recognise import SIGNED_VERSION
 from mitherm.model.address import Address
+from mitherm.model.family import Family
+from mitherm.model.operation import RARE_BUILD, StepKind, StepRecord, StepState
 from mitherm.ops.updating.steps import Build
 from mitherm.store.journal import Journal
-
-VERIFIED: Final = "verified: "
-"""Before the name of a step: it was done, and seen to be done."""
-NOT_ACCEPTED: Final = "not accepted: "
-"""Before the name of a step: the old firmware was back."""
 
 
 def remembered_build(journal: Journal, address: Address) -> Build | None:
@@ -24,14 +19,14 @@ def remembered_build(journal: Journal, address: Address) -> Build | None:
     build: Build | None = None
     for run in journal.runs(address=address):
         for step in run.steps:
-            if step.startswith(NOT_ACCEPTED):
+            if step.state is StepState.NOT_ACCEPTED:
                 build = "other"
-            elif step.startswith(f"{VERIFIED}flash "):
-                build = _after(step.removeprefix(f"{VERIFIED}flash "))
+            elif step.state is StepState.VERIFIED and step.kind is StepKind.FLASH:
+                build = _after(step)
     return build
 
 
-def _after(label: str) -> Build | None:
-    if not label.startswith(f"stock {SIGNED_VERSION}"):
+def _after(step: StepRecord) -> Build | None:
+    if (step.family, step.version) != (Family.STOCK, SIGNED_VERSION):
         return None
-    return "c" if label == f"stock {SIGNED_VERSION}" else "other"
+    return "other" if step.build == RARE_BUILD else "c"

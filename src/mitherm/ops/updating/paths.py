@@ -17,6 +17,7 @@ from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.model.gatt import GattTable
 from mitherm.model.models import LYWSD03MMC
+from mitherm.model.operation import StepKind
 from mitherm.ops.files.images import ImageRequest, SelectedImage
 from mitherm.ops.updating.plan import make_plan
 from mitherm.ops.updating.steps import Assets, Plan
@@ -96,7 +97,7 @@ def _path(start: Start, goal: str) -> UpdatePath:
 
 
 def _steps(plan: Plan) -> tuple[str, ...]:
-    return tuple(line["step"] for line in plan.lines() if line["step"] != "verify")
+    return tuple(stage.record.label for stage in plan.stages if stage.record.kind is not StepKind.VERIFY)
 
 
 # --- units and images for the purpose ---------------------------------------------------------------------------------

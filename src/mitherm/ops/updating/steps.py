@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
+from mitherm.model.operation import StepKind, StepRecord
 from mitherm.ops.files.images import ImageRequest, SelectedImage
 
 Build: TypeAlias = Literal["c", "other"]
@@ -16,52 +17,66 @@ Build: TypeAlias = Literal["c", "other"]
 class Activate:
     """Register the unit (generation 1): it gets new keys, which are in the vault before it commits them."""
 
+    kind: ClassVar = StepKind.ACTIVATE
     reason: str
-    name: str = "activate"
 
 
 @dataclass(frozen=True, slots=True)
 class SaveRecords:
     """Copy the Mi records of a pvvx unit into the vault and read them back from disk."""
 
+    kind: ClassVar = StepKind.SAVE_KEYS
     reason: str
-    name: str = "save-keys"
 
 
 @dataclass(frozen=True, slots=True)
 class EraseRecords:
     """Erase DID and keys on a pvvx unit (command 17)."""
 
+    kind: ClassVar = StepKind.ERASE_MI_RECORDS
     reason: str
-    name: str = "erase-mi-records"
 
 
 @dataclass(frozen=True, slots=True)
 class Flash:
     """Transfer an image and verify that the unit runs it. `area_kib`: to an area that is cleared first (command 73)."""
 
+    kind: ClassVar = StepKind.FLASH
     image: SelectedImage
     reason: str
     login: bool = False
     area_kib: int | None = None
 
-    @property
-    def name(self) -> str:
-        """flash pvvx 5.8"""
-        return f"flash {self.image.label}"
-
-    def lines(self) -> list[dict[str, str]]:
-        """The step with what belongs to it."""
-        lines = [{"step": self.name, "reason": self.reason}]
-        if self.area_kib is not None:
-            clear = f"{self.area_kib} KiB above the banks: all stored measurements go, and Mi data may go with them"
-            lines.insert(0, {"step": "clear-area", "reason": clear})
-        if self.login:
-            lines.insert(0, {"step": "login", "reason": "stock firmware takes an update only from a logged-in central"})
-        return [*lines, {"step": "verify", "reason": f"see it advertise again and run {self.image.label}"}]
-
 
 Step: TypeAlias = Activate | SaveRecords | EraseRecords | Flash
+
+
+def record_of(step: Step) -> StepRecord:
+    """The step as the journal keeps it."""
+    if not isinstance(step, Flash):
+        return StepRecord(step.kind)
+    image = step.image
+    return StepRecord(step.kind, family=image.family, version=image.version, build=image.inspection.build or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a step that people see on its own: FLASH shows its login, its clearing and its verification."""
+
+    record: StepRecord
+    reason: str
+
+
+def stages_of(step: Step) -> Iterator[Stage]:
+    """The stages of a step in their order."""
+    if isinstance(step, Flash) and step.login:
+        yield Stage(StepRecord(StepKind.LOGIN), "stock firmware takes an update only from a logged-in central")
+    if isinstance(step, Flash) and step.area_kib is not None:
+        loss = f"{step.area_kib} KiB above the banks: all stored measurements go, and Mi data may go with them"
+        yield Stage(StepRecord(StepKind.CLEAR_AREA), loss)
+    yield Stage(record_of(step), step.reason)
+    if isinstance(step, Flash):
+        yield Stage(StepRecord(StepKind.VERIFY), f"see it advertise again and run {step.image.label}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +87,10 @@ class Plan:
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def lines(self) -> list[dict[str, str]]:
-        """The plan as scripts and people read it: one entry per visible step, verification included."""
-        lines: list[dict[str, str]] = []
-        for step in self.steps:
-            lines += step.lines() if isinstance(step, Flash) else [{"step": step.name, "reason": step.reason}]
-        return lines
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The plan as people read it: one entry for each thing they see happen, verification included."""
+        return tuple(stage for step in self.steps for stage in stages_of(step))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,11 @@ from mitherm.errors import (
     NotVerified,
     PeerMisbehaved,
     TransferFailed,
+    TransferResult,
 )
 from mitherm.model.address import Address
 from mitherm.model.family import Family
-from mitherm.model.models import same_version
+from mitherm.model.operation import Outcome, StepKind
 from mitherm.ops.bench import Bench
 from mitherm.ops.files.images import SelectedImage
 from mitherm.ops.guards.unit import FOUR_STEPS
@@ -50,8 +51,6 @@ REAPPEAR_S: Final = 60.0
 LOOK_AGAIN: Final = 3
 """The first look may catch the dying link of the old firmware, the second its stale attribute table."""
 
-Found: TypeAlias = Literal["old-firmware", "other-firmware", "dark", "unreadable", "same-version"]
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -73,11 +72,8 @@ class Job:
 
     def runs_on(self, seen: Observation) -> bool:
         """Whether the unit runs the image, as far as can be told."""
-        version = self.image.version
-        if seen.family != self.image.family or not (version is None or same_version(version, seen.version)):
-            return False
-        build = self.image.inspection.build
-        return not build or Abilities.of(seen).build in (None, build)
+        image = self.image
+        return Abilities.of(seen).runs(image.family, image.version, image.inspection.build)
 
     def unchanged(self, seen: Observation) -> bool:
         """Whether the old firmware runs."""
@@ -136,7 +132,7 @@ async def _attempt(bench: Bench, job: Job, pace: Pace) -> MithermError | None:
             await run(sending, link, on_event=bench.tell)
     except (LinkError, TransferFailed) as problem:
         return problem
-    bench.tell(StepDone("transfer", f"{len(job.image.data)} bytes are across, the unit restarts"))
+    bench.tell(StepDone(StepKind.TRANSFER, f"{len(job.image.data)} bytes are across, the unit restarts"))
     return None
 
 
@@ -175,7 +171,7 @@ async def _link(bench: Bench, job: Job) -> AsyncIterator[Link]:
 
 async def _see_again(bench: Bench, job: Job) -> Observation:
     """The unit after its restart. A link that still belongs to the time before, or a stale table, is tried again."""
-    bench.tell(StepStarted("verify", f"wait until {job.address} advertises again"))
+    bench.tell(StepStarted(StepKind.VERIFY, f"wait until {job.address} advertises again"))
 
     async def once() -> Observation:
         return (await look(bench, job.address, timeout_s=REAPPEAR_S, ask_bound=not job.step.login)).seen
@@ -188,7 +184,7 @@ async def _see_again(bench: Bench, job: Job) -> Observation:
         raise _failed(
             f"transferred, and {job.address} advertises, but it cannot be read: {problem.message}",
             "look again later with `mitherm info`",
-            "unreadable",
+            TransferResult.UNREADABLE,
         ) from problem
 
 
@@ -197,9 +193,9 @@ def _verified(bench: Bench, job: Job, after: Observation) -> Observation:
         raise _failed(
             f"transferred; {after.label} ran before and runs now, and nothing tells whether it is the new one",
             f"probably it is not: {Abilities.of(after).refusal(job.image.inspection)}",
-            "same-version",
+            TransferResult.SAME_VERSION,
         )
-    bench.tell(StepDone("verify", f"{job.address} runs {after.label}"))
+    bench.tell(StepDone(StepKind.VERIFY, f"{job.address} runs {after.label}"))
     if Abilities.of(after).board in (None, NEW_BOARD):
         bench.note(
             "if the display is dark or garbled, the unit is not dead: another version fits its board, flash that"
@@ -209,18 +205,20 @@ def _verified(bench: Bench, job: Job, after: Observation) -> Observation:
 
 def _not_verified(job: Job, after: Observation) -> NotVerified:
     if not job.unchanged(after):
-        return _failed(f"the unit runs {after.label}, not {job.image.label}", "say the same again", "other-firmware")
+        return _failed(
+            f"the unit runs {after.label}, not {job.image.label}", "say the same again", TransferResult.OTHER_FIRMWARE
+        )
     if Abilities.of(job.before).needs_signature:
         return _failed(
             f"the signature check of {after.label} refused the image: {Abilities.of(after).refusal(job.image.inspection)}. "
             "The old firmware is back, unharmed",
             FOUR_STEPS,
-            "old-firmware",
+            TransferResult.OLD_FIRMWARE,
         )
     return _failed(
         f"the old firmware is back: {after.label}",
         "the unit did not accept the image, or lost its last packet. It is unharmed: repeat, closer and with a fresh cell",
-        "old-firmware",
+        TransferResult.OLD_FIRMWARE,
     )
 
 
@@ -230,7 +228,7 @@ def _gone(job: Job) -> NotVerified:
         return _failed(
             f"transferred; {job.image.label} does not speak Bluetooth, so it cannot be seen from here",
             "let your Zigbee coordinator search for new devices",
-            "dark",
+            TransferResult.DARK,
         )
     cell = (
         f"{job.before.battery_mv} mV before the transfer" if job.before.battery_mv else "not known before the transfer"
@@ -240,9 +238,10 @@ def _gone(job: Job) -> NotVerified:
         f"take the cell out for a minute and put in a fresh one (battery: {cell}), then `mitherm info`. If it stays dark, "
         f"{job.image.label} does not start on board {Abilities.of(job.before).board or 'of unknown revision'}, and only the wire helps "
         "(a USB-serial adapter on the debug pin)",
-        "dark",
+        TransferResult.DARK,
     )
 
 
-def _failed(message: str, hint: str, found: Found) -> NotVerified:
-    return NotVerified(message, hint=hint, result={"outcome": "transferred", "found": found})
+def _failed(message: str, hint: str, transfer: TransferResult) -> NotVerified:
+    result: dict[str, object] = {"outcome": Outcome.TRANSFERRED, "found": transfer}
+    return NotVerified(message, hint=hint, transfer=transfer, result=result)

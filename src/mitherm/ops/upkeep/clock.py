@@ -10,6 +10,7 @@ from mitherm.device.observation import Observation
 from mitherm.errors import LinkError, NotSupported, NotVerified
 from mitherm.model.address import Address
 from mitherm.model.family import Family
+from mitherm.model.operation import Outcome, StepKind, StepRecord
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import meet
 from mitherm.protocol import stock
@@ -53,8 +54,8 @@ class ClockSet:
 
     before: Clock
     after: Clock
-    outcome: str
-    """verified, nothing-to-do or dry-run."""
+    outcome: Outcome
+    """VERIFIED, NOTHING_TO_DO or DRY_RUN."""
 
 
 def moment(unit_s: int, basis: Basis) -> datetime | None:
@@ -83,12 +84,12 @@ async def set_clock(bench: Bench, address: Address, basis: Basis = "local") -> C
         async with meet(bench, address) as (link, seen):
             before = await _read(bench, link, seen, basis)
             if before.error_s is not None and abs(before.error_s) < CLOSE_S:
-                done = ClockSet(before, before, "nothing-to-do")
+                done = ClockSet(before, before, Outcome.NOTHING_TO_DO)
             elif bench.dry_run:
-                done = ClockSet(before, before, "dry-run")
+                done = ClockSet(before, before, Outcome.DRY_RUN)
             else:
-                entry.step("set-clock")
-                done = ClockSet(before, await _set(bench, link, seen, basis), "verified")
+                entry.step(StepRecord(StepKind.SET_CLOCK))
+                done = ClockSet(before, await _set(bench, link, seen, basis), Outcome.VERIFIED)
         entry.outcome(done.outcome)
     return done
 
@@ -103,7 +104,7 @@ async def _set(bench: Bench, link: Link, seen: Observation, basis: Basis) -> Clo
         raise
     if after.error_s is None or abs(after.error_s) > CLOSE_S:
         raise NotVerified("the unit's clock does not say what it was set to", hint="repeat the command")
-    bench.tell(StepDone("set-clock", f"the clock of {seen.address} is set and read back"))
+    bench.tell(StepDone(StepKind.SET_CLOCK, f"the clock of {seen.address} is set and read back"))
     return after
 
 

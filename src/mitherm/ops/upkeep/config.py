@@ -20,6 +20,7 @@ from mitherm.errors import (
 )
 from mitherm.model.address import Address
 from mitherm.model.family import Family
+from mitherm.model.operation import Outcome, StepKind, StepRecord
 from mitherm.model.record import UnitBackup
 from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, enforce
@@ -53,8 +54,8 @@ class Change:
 class Changed:
     """What a command made of the settings."""
 
-    outcome: str
-    """verified, clamped (the unit made something else of it), nothing-to-do or dry-run."""
+    outcome: Outcome
+    """VERIFIED, CLAMPED, NOTHING_TO_DO or DRY_RUN."""
     changes: tuple[Change, ...]
     backup: str | None = None
     """Id of the backup with the settings before, where one was made for them."""
@@ -137,14 +138,14 @@ async def change(
             wanted = before.changed(request)
             planned = changes_of(before, wanted, None)
             if not planned:
-                entry.outcome("nothing-to-do")
-                return Changed("nothing-to-do", ())
+                entry.outcome(Outcome.NOTHING_TO_DO)
+                return Changed(Outcome.NOTHING_TO_DO, ())
             hidden = _judge(bench, address, seen, before, wanted)
             if bench.dry_run:
-                entry.outcome("dry-run")
-                return Changed("dry-run", tuple(planned))
+                entry.outcome(Outcome.DRY_RUN)
+                return Changed(Outcome.DRY_RUN, tuple(planned))
             bench.stores.vault.check_writable(address)
-            entry.step("write-settings")
+            entry.step(StepRecord(StepKind.WRITE_SETTINGS))
             after = await _write(bench, link, before, wanted)
         done = _done(before, wanted, after, request)
         keep(bench, address, seen, after)
@@ -169,7 +170,7 @@ def _judge(bench: Bench, address: Address, seen: Observation, before: Settings, 
 async def _write(bench: Bench, link: Link, before: Settings, wanted: Settings) -> Settings:
     """Everything that differs, once each; the name last, since the unit restarts after it."""
     names = before.differences(wanted)
-    bench.tell(StepStarted("write-settings", ", ".join(names)))
+    bench.tell(StepStarted(StepKind.WRITE_SETTINGS, ", ".join(names)))
     try:
         if wanted.comfort is not None and wanted.comfort != before.comfort:
             await run(pvvx_client.write_comfort(wanted.comfort), link)
@@ -181,7 +182,7 @@ async def _write(bench: Bench, link: Link, before: Settings, wanted: Settings) -
     except (LinkError, ProtocolError) as problem:
         problem.device = "unknown"
         raise
-    bench.tell(StepDone("write-settings", f"{len(names)} setting(s) written and read back"))
+    bench.tell(StepDone(StepKind.WRITE_SETTINGS, f"{len(names)} setting(s) written and read back"))
     return after
 
 
@@ -189,7 +190,7 @@ def _done(before: Settings, wanted: Settings, after: Settings, request: Iterable
     changes = changes_of(before, wanted, after)
     missed = [one for one in changes if one.wanted is not None and one.after != one.wanted]
     unasked = [one for one in changes if one.before.name not in set(request)]
-    return Changed("clamped" if missed or unasked else "verified", tuple(changes))
+    return Changed(Outcome.CLAMPED if missed or unasked else Outcome.VERIFIED, tuple(changes))
 
 
 def changes_of(before: Settings, wanted: Settings, after: Settings | None) -> list[Change]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from mitherm.errors import AnswerNeeded, LinkError, NotFound, NotSupported, PeerMisbehaved, ProtocolError
 from mitherm.model.address import Address
+from mitherm.model.operation import Outcome, StepKind, StepRecord
 from mitherm.model.record import StoredBackup
 from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, enforce
@@ -32,18 +33,18 @@ async def reset(bench: Bench, address: Address) -> Changed:
             raise NotSupported(f"pvvx {version_text(before.config.version)} has no command for its defaults")
         enforce(RULES, Case("configure", address, seen), bench.waivers)
         if bench.dry_run:
-            entry.outcome("dry-run")
-            return Changed("dry-run", ())
+            entry.outcome(Outcome.DRY_RUN)
+            return Changed(Outcome.DRY_RUN, ())
         await _save(bench, address)
         saved = bench.stores.vault.backups(address)[-1].id
         if not bench.ask(f"{address}: put all settings but the name back to the defaults of its firmware?"):
             raise AnswerNeeded("nothing was written", hint="answer yes, or give --yes")
-        entry.step("reset-settings")
+        entry.step(StepRecord(StepKind.RESET_SETTINGS))
         after = await _reset(bench, address)
         changes = tuple(changes_of(before, before, after))
         if changes:
             keep(bench, address, seen, after)
-        done = Changed("verified" if changes else "nothing-to-do", changes, saved)
+        done = Changed(Outcome.VERIFIED if changes else Outcome.NOTHING_TO_DO, changes, saved)
         entry.outcome(done.outcome)
         return done
 
@@ -66,7 +67,7 @@ async def backup(bench: Bench, address: Address) -> tuple[StoredBackup, bool]:
         known = len(bench.stores.vault.backups(address))
         await _save(bench, address)
         stored = bench.stores.vault.backups(address)
-        entry.outcome("saved" if len(stored) > known else "nothing-to-do")
+        entry.outcome(Outcome.SAVED if len(stored) > known else Outcome.NOTHING_TO_DO)
         return stored[-1], len(stored) > known
 
 

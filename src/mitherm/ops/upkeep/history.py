@@ -11,6 +11,7 @@ from typing import Final
 from mitherm.errors import AnswerNeeded, LinkLost, LinkTimeout, NotSupported, NotVerified
 from mitherm.model.address import Address
 from mitherm.model.family import Family
+from mitherm.model.operation import Outcome, StepKind, StepRecord
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import meet
 from mitherm.ops.upkeep.clock import Basis, moment
@@ -82,7 +83,7 @@ async def fetch(bench: Bench, address: Address, basis: Basis = "local") -> Histo
                 "counted from 1970",
                 "`mitherm clock set UNIT` dates the records to come",
             )
-        entry.outcome("fetched")
+        entry.outcome(Outcome.FETCHED)
         return history
 
 
@@ -198,7 +199,7 @@ def _hour(record: stock.HistoryRecord, basis: Basis) -> Row:
 # --- clearing ---------------------------------------------------------------------------------------------------------
 
 
-async def clear(bench: Bench, address: Address) -> str:
+async def clear(bench: Bench, address: Address) -> Outcome:
     """Erase the stored records and see that they are gone; returns the outcome.
 
     Raises NotSupported on pvvx up to 3.7, whose command destroys the hardware string (custom-firmware.md 8).
@@ -207,14 +208,15 @@ async def clear(bench: Bench, address: Address) -> str:
         async with meet(bench, address) as (link, seen):
             stored = await _stored(link, seen.family, seen.label)
         if not stored:
-            outcome = "nothing-to-do"
+            outcome = Outcome.NOTHING_TO_DO
         elif bench.dry_run:
-            outcome = "dry-run"
+            outcome = Outcome.DRY_RUN
         else:
             if not bench.ask(f"{address}: erase its stored records? Those not fetched are lost"):
                 raise AnswerNeeded("nothing was erased", hint="answer yes, or give --yes")
-            entry.step("clear-history")
-            outcome = await _clear(bench, address)
+            entry.step(StepRecord(StepKind.CLEAR_HISTORY))
+            await _clear(bench, address)
+            outcome = Outcome.VERIFIED
         entry.outcome(outcome)
         return outcome
 
@@ -237,7 +239,7 @@ async def _stored(link: Link, family: Family, label: str) -> bool:
             raise NotSupported(f"{label} runs: it stores no records")
 
 
-async def _clear(bench: Bench, address: Address) -> str:
+async def _clear(bench: Bench, address: Address) -> None:
     async with meet(bench, address) as (link, seen):
         try:
             if seen.family is Family.PVVX:
@@ -250,5 +252,4 @@ async def _clear(bench: Bench, address: Address) -> str:
             raise
     if left:
         raise NotVerified("the records are still there after the clear command", hint="repeat the command")
-    bench.tell(StepDone("clear-history", f"the records of {address} are gone"))
-    return "verified"
+    bench.tell(StepDone(StepKind.CLEAR_HISTORY, f"the records of {address} are gone"))
