@@ -302,7 +302,7 @@ def test_warnings_about_size_flag_and_origin() -> None:
 
 def test_catalogue_word() -> None:
     """Published, synthetic, or neither."""
-    assert inspect(PVVX).catalogue == "synthetic"
-    assert inspect(package("sign-2.1.1_0159")).catalogue == "synthetic"
-    assert inspect(made("ATC_000000")).catalogue == "unknown"
-    assert inspect(b"text").catalogue == "unknown"
+    assert inspect(PVVX).provenance == "synthetic"
+    assert inspect(package("sign-2.1.1_0159")).provenance == "synthetic"
+    assert inspect(made("ATC_000000")).provenance == "unknown"
+    assert inspect(b"text").provenance == "unknown"

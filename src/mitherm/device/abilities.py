@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from mitherm.device.boards import decide_board
 from mitherm.device.observation import SERIAL_LENGTH, Observation
-from mitherm.image.inspection import Inspection
+from mitherm.image.inspection import FileKind, Inspection
 from mitherm.image.recognise import SIGNED_VERSION
 from mitherm.image.recognise import Identity as ImageIdentity
 from mitherm.model import models
@@ -126,7 +126,7 @@ class Abilities:
 
     def needs_extended(self, image: Inspection) -> bool:
         """Whether this image cannot go the plain way: too large for it, or a Zigbee container."""
-        return image.kind == "zigbee-container" or image.padded_length > self.bank_size
+        return image.kind is FileKind.ZIGBEE_CONTAINER or image.padded_length > self.bank_size
 
     def area_kib(self, image: Inspection) -> int:
         """KiB to have cleared for it."""

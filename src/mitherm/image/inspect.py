@@ -10,7 +10,7 @@ from mitherm.errors import BadFile, DecodeError, ImageCorrupt, NotAnImage
 from mitherm.image.catalogue import Catalogue
 from mitherm.image.container import MAGIC as CONTAINER_MAGIC
 from mitherm.image.container import ZigbeeContainer
-from mitherm.image.inspection import Inspection
+from mitherm.image.inspection import FileKind, Inspection
 from mitherm.image.recognise import image_sha256, is_synthetic, recognise
 from mitherm.image.shipped import shipped_catalogue
 from mitherm.image.sign_file import SignFile
@@ -22,7 +22,11 @@ from mitherm.image.telink import MARK, MARK_AT, Header, TelinkImage
 from mitherm.image.warnings import warnings_for
 
 _DUMP_SIZES: Final = (0x40000, 0x80000, 0x100000, 0x200000)
+"""Flash chips of the family: 256 KiB to 2 MiB. No image is exactly that long: sizes of images are 16n + 4."""
 _DUMP_BANKS: Final = (0x00000, 0x20000, 0x40000, 0x08000, 0x80000)
+"""In the order in which the chip looks for a boot mark; then 0x8000, where Tuya's loader has its application
+(firmware-image.md 10), and 0x80000, the second half of a chip of 1 MiB.
+"""
 
 
 def inspect(data: bytes, catalogue: Catalogue | None = None) -> Inspection:
@@ -32,43 +36,44 @@ def inspect(data: bytes, catalogue: Catalogue | None = None) -> Inspection:
     """
     catalogue = shipped_catalogue() if catalogue is None else catalogue
     file_hash = hashlib.sha256(data).hexdigest()
-    start = Inspection("not-an-image", len(data), file_hash, entry=catalogue.by_file(file_hash))
+    start = Inspection(FileKind.NOT_AN_IMAGE, len(data), file_hash, entry=catalogue.by_file(file_hash))
     if data.startswith(CONTAINER_MAGIC):
-        found = _container(start, data, catalogue)
+        inspection = _container(start, data, catalogue)
     elif _dump_bank(data) is not None:
-        found = _dump(start, data, catalogue)
+        inspection = _dump(start, data, catalogue)
     elif looks_like_sign_file(data):
-        found = _sign_file(start, data)
+        inspection = _sign_file(start, data)
     else:
-        found = _telink(start, data, catalogue)
-    return replace(found, warnings=warnings_for(found))
+        inspection = _telink(start, data, catalogue)
+    return replace(inspection, warnings=warnings_for(inspection))
 
 
 def verify(data: bytes) -> Inspection:
     """Soundness alone: boot mark, length, CRC, container lengths. Raises NotAnImage, ImageCorrupt."""
-    found = inspect(data)
-    if found.problem is not None:
-        raise found.problem
-    return found
+    inspection = inspect(data)
+    if inspection.problem is not None:
+        raise inspection.problem
+    return inspection
 
 
 def _container(start: Inspection, data: bytes, catalogue: Catalogue) -> Inspection:
-    start = replace(start, kind="zigbee-container")
+    start = replace(start, kind=FileKind.ZIGBEE_CONTAINER)
     try:
         container = ZigbeeContainer.from_bytes(data)
     except BadFile as problem:
         return replace(start, problem=problem, crc_ok=False)
     inner = _telink(replace(start, container=container), container.image, catalogue)
-    if inner.kind == "not-an-image":
+    if inner.kind is FileKind.NOT_AN_IMAGE:
         message = f"the Zigbee OTA file holds no image: {inner.problem.message if inner.problem else ''}"
-        return replace(inner, kind="zigbee-container", problem=ImageCorrupt(message), crc_ok=False)
-    return replace(inner, kind="zigbee-container")
+        return replace(inner, kind=FileKind.ZIGBEE_CONTAINER, problem=ImageCorrupt(message), crc_ok=False)
+    return replace(inner, kind=FileKind.ZIGBEE_CONTAINER)
 
 
 def _dump_bank(data: bytes) -> int | None:
     """Where the first boot mark of a full-flash dump stands; the first byte may be withheld or garbled."""
     if len(data) not in _DUMP_SIZES:
         return None
+    # A withheld first byte is the rest of an update: a bank with a whole mark boots before it, wherever it lies.
     marks = [bank for bank in _DUMP_BANKS if data[bank + MARK_AT + 1 : bank + MARK_AT + 4] == MARK[1:]]
     whole = [bank for bank in marks if data[bank + MARK_AT] == MARK[0]]
     return next(iter(whole + marks), None)
@@ -76,12 +81,13 @@ def _dump_bank(data: bytes) -> int | None:
 
 def _dump(start: Inspection, data: bytes, catalogue: Catalogue) -> Inspection:
     """The image in the bank that would boot; nothing of a dump is ever sent."""
-    found = _telink(replace(start, kind="full-dump"), data[_dump_bank(data) :], catalogue)
-    return replace(found, kind="full-dump", payload=b"")
+    inspection = _telink(replace(start, kind=FileKind.FULL_DUMP), data[_dump_bank(data) :], catalogue)
+    return replace(inspection, kind=FileKind.FULL_DUMP, payload=b"")
 
 
 def _sign_file(start: Inspection, data: bytes) -> Inspection:
-    start = replace(start, kind="sign-file", signature=Signature.FORGED)
+    # Its tail belongs to another image: it proves nothing, neither of this file nor of one that it is put behind.
+    start = replace(start, kind=FileKind.SIGN_FILE, signature=Signature.FORGED)
     try:
         template = SignFile.from_bytes(data).tail_for(0)
         mark = Tail.from_bytes(template)
@@ -97,24 +103,26 @@ def _telink(start: Inspection, data: bytes, catalogue: Catalogue) -> Inspection:
         header = Header.parse(data)
     except NotAnImage as problem:
         return replace(start, problem=problem)
-    start = replace(start, header=header, length=header.size, kind="telink", payload=data, synthetic=is_synthetic(data))
+    start = replace(
+        start, header=header, length=header.size, kind=FileKind.TELINK, payload=data, synthetic=is_synthetic(data)
+    )
     try:
         image = TelinkImage.parse(data)
     except ImageCorrupt as problem:
         return replace(start, problem=problem, crc_ok=False, identity=recognise(data, catalogue))
     part_hash = image_sha256(image.data)
     entry = start.entry or catalogue.by_image(part_hash)
-    found = replace(start, crc_ok=True, image_sha256=part_hash, entry=entry, identity=recognise(image.data, catalogue))
-    return _with_tail(found, image)
+    identity = recognise(image.data, catalogue)
+    return _with_tail(replace(start, crc_ok=True, image_sha256=part_hash, entry=entry, identity=identity), image)
 
 
-def _with_tail(found: Inspection, image: TelinkImage) -> Inspection:
+def _with_tail(inspection: Inspection, image: TelinkImage) -> Inspection:
     try:
-        behind = Tail.from_bytes(image.rest)
+        tail = Tail.from_bytes(image.rest)
     except DecodeError:
         broken = image.rest.startswith(TAIL_MAGIC)
-        return replace(found, signature=Signature.FORGED, refusal="tag") if broken else found
-    refusal = behind.refusal(image.data)
-    synthetic = found.synthetic or behind.root == SYNTHETIC_ROOT
+        return replace(inspection, signature=Signature.FORGED, refusal="tag") if broken else inspection
+    refusal = tail.refusal(image.data)
+    synthetic = inspection.synthetic or tail.root == SYNTHETIC_ROOT
     signature = Signature.GENUINE if refusal is None else Signature.FORGED
-    return replace(found, tail=behind, refusal=refusal, signature=signature, synthetic=synthetic)
+    return replace(inspection, tail=tail, refusal=refusal, signature=signature, synthetic=synthetic)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from enum import StrEnum
+from typing import Final
 
 from mitherm.errors import BadFile
 from mitherm.image.catalogue import Entry
@@ -15,7 +16,34 @@ from mitherm.image.telink import BLOCK, FLAG, STARTUP, Header, pad
 from mitherm.model.family import Family
 from mitherm.model.models import PRODUCTS
 
-Kind = Literal["telink", "zigbee-container", "full-dump", "sign-file", "not-an-image"]
+
+class FileKind(StrEnum):
+    """What a file is (firmware-image.md 7)."""
+
+    TELINK = "telink"
+    """A plain image, with or without a tail."""
+    ZIGBEE_CONTAINER = "zigbee-container"
+    FULL_DUMP = "full-dump"
+    """Somebody's whole flash, keys included."""
+    SIGN_FILE = "sign-file"
+    """A template for tails."""
+    NOT_AN_IMAGE = "not-an-image"
+
+    @property
+    def sendable(self) -> bool:
+        """Whether there is an image in it that goes over the air."""
+        return self in (FileKind.TELINK, FileKind.ZIGBEE_CONTAINER)
+
+
+class Provenance(StrEnum):
+    """Who vouches for a file."""
+
+    PUBLISHED = "known"
+    """The catalogue has its SHA-256."""
+    SYNTHETIC = "synthetic"
+    """Made here, for virtual units."""
+    UNKNOWN = "unknown"
+
 
 _NOBODY: Final = Identity(Family.UNKNOWN)
 
@@ -24,7 +52,7 @@ _NOBODY: Final = Identity(Family.UNKNOWN)
 class Inspection:
     """Everything that can be said about a file. Hashes are lower-case hex."""
 
-    kind: Kind
+    kind: FileKind
     size: int
     sha256: str
     identity: Identity = _NOBODY
@@ -67,8 +95,8 @@ class Inspection:
     @property
     def model(self) -> str | None:
         """Model by header, texts, catalogue or product id, in this order."""
-        known = self.identity.model or (self.entry.model if self.entry else None)
-        return known or (PRODUCTS.get(self.product_id) if self.product_id is not None else None)
+        model = self.identity.model or (self.entry.model if self.entry else None)
+        return model or (PRODUCTS.get(self.product_id) if self.product_id is not None else None)
 
     @property
     def product_id(self) -> int | None:
@@ -91,11 +119,11 @@ class Inspection:
         return self.entry.hardware if self.entry else ()
 
     @property
-    def catalogue(self) -> Literal["known", "unknown", "synthetic"]:
+    def provenance(self) -> Provenance:
         """Whether these bytes are published ones."""
         if self.entry:
-            return "known"
-        return "synthetic" if self.synthetic else "unknown"
+            return Provenance.PUBLISHED
+        return Provenance.SYNTHETIC if self.synthetic else Provenance.UNKNOWN
 
     @property
     def exploit(self) -> bool:

@@ -30,11 +30,11 @@ def known_bad(catalogue: Catalogue, image: Identity, unit: UnitFacts) -> tuple[K
 
 def _fits(criteria: Mapping[str, Any], facts: Identity | UnitFacts) -> bool:
     """A criterion names attributes: a list holds what is meant, `version_below` compares, everything else is equal."""
-    return all(_holds(key, wanted, facts) for key, wanted in criteria.items())
+    return all(_holds(key, value, facts) for key, value in criteria.items())
 
 
-def _holds(key: str, wanted: Any, facts: Identity | UnitFacts) -> bool:
+def _holds(key: str, value: Any, facts: Identity | UnitFacts) -> bool:
     if key == "version_below":
-        return facts.version is not None and version_key(facts.version) < version_key(wanted)
-    value = getattr(facts, key)
-    return value in wanted if isinstance(wanted, list) else bool(value == wanted)
+        return facts.version is not None and version_key(facts.version) < version_key(value)
+    fact = getattr(facts, key)
+    return fact in value if isinstance(value, list) else bool(fact == value)

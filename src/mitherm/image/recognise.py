@@ -96,8 +96,8 @@ class Kind:
 def recognise(image: bytes, catalogue: Catalogue) -> Identity:
     """Identify an image part (from its first byte to its CRC). Raises NotAnImage without a boot mark."""
     header = Header.parse(image)
-    found = _synthetic(image, header) or _catalogued(image, header, catalogue) or _by_marks(image, header)
-    return replace(found, manufacturer=header.manufacturer)
+    identity = _synthetic(image, header) or _catalogued(image, header, catalogue) or _by_marks(image, header)
+    return replace(identity, manufacturer=header.manufacturer)
 
 
 def is_synthetic(image: bytes) -> bool:
@@ -132,10 +132,9 @@ def _catalogued(image: bytes, header: Header, catalogue: Catalogue) -> Identity 
     entry = catalogue.by_image(image_sha256(image))
     if entry is None or entry.role not in ("stock", "custom", "exploit"):
         return None
-    seen = _by_marks(image, header)
-    return replace(
-        seen, family=Family.of(entry.family), version=seen.version or entry.version, model=seen.model or entry.model
-    )
+    texts = _by_marks(image, header)
+    version, model = texts.version or entry.version, texts.model or entry.model
+    return replace(texts, family=Family.of(entry.family), version=version, model=model)
 
 
 def _by_marks(image: bytes, header: Header) -> Identity:

@@ -62,11 +62,11 @@ class Tail:
     @property
     def tlvs(self) -> tuple[tuple[int, bytes], ...]:
         """Type and value of each element of the tag, as far as they are whole."""
-        found, rest = [], self.tag[_TAG.size : -4]
+        elements, rest = [], self.tag[_TAG.size : -4]
         while len(rest) >= 2 and len(rest) >= 2 + rest[1]:
-            found.append((rest[0], rest[2 : 2 + rest[1]]))
+            elements.append((rest[0], rest[2 : 2 + rest[1]]))
             rest = rest[2 + rest[1] :]
-        return tuple(found)
+        return tuple(elements)
 
     @property
     def version(self) -> str | None:

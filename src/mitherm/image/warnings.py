@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mitherm.image.inspection import Inspection
+from mitherm.image.inspection import FileKind, Inspection, Provenance
 from mitherm.image.signature import Signature
 from mitherm.image.telink import BANK, EXTENDED
 from mitherm.model.family import Family
@@ -19,70 +19,70 @@ _REFUSALS: Final = {
 }
 
 
-def warnings_for(found: Inspection) -> tuple[str, ...]:
+def warnings_for(file: Inspection) -> tuple[str, ...]:
     """Sentences, the most important first."""
-    return tuple(_all(found))
+    return tuple(_all(file))
 
 
-def _all(found: Inspection) -> Iterator[str]:
-    if found.problem is not None and found.kind != "sign-file":
-        yield f"{found.problem.message[0].upper()}{found.problem.message[1:]}."
-    if found.kind == "sign-file":
+def _all(file: Inspection) -> Iterator[str]:
+    if file.problem is not None and file.kind is not FileKind.SIGN_FILE:
+        yield f"{file.problem.message[0].upper()}{file.problem.message[1:]}."
+    if file.kind is FileKind.SIGN_FILE:
         yield "A sign file is no firmware: it gives custom images the tail that 2.1.1_0159 (build c) accepts."
-    if found.kind == "full-dump":
+    if file.kind is FileKind.FULL_DUMP:
         yield "This is a dump of a whole flash: it is never sent over the air, only written back by wire."
-    if found.synthetic:
+    if file.synthetic:
         yield "Synthetic: it boots nothing but virtual units."
-    if found.crc_ok:
-        yield from _about_image(found)
+    if file.crc_ok:
+        yield from _about_image(file)
 
 
-def _about_image(found: Inspection) -> Iterator[str]:
-    yield from _about_marks(found)
-    yield from _about_tail(found)
-    yield from _about_stock(found)
-    if found.container is not None:
-        yield from _about_container(found)
-    if found.kind != "full-dump":
-        yield from _about_length(found)
-    if found.catalogue == "unknown":
+def _about_image(file: Inspection) -> Iterator[str]:
+    yield from _about_marks(file)
+    yield from _about_tail(file)
+    yield from _about_stock(file)
+    if file.container is not None:
+        yield from _about_container(file)
+    if file.kind is not FileKind.FULL_DUMP:
+        yield from _about_length(file)
+    if file.provenance is Provenance.UNKNOWN:
         yield "The file is not in the catalogue of published files: make sure where it comes from."
 
 
-def _about_marks(found: Inspection) -> Iterator[str]:
-    if not found.flag_ok:
+def _about_marks(file: Inspection) -> Iterator[str]:
+    if not file.flag_ok:
         yield "Bytes 6 and 7 are not 5D 02: the image does not announce its checksum, some devices do not check it then."
-    if not found.startup_ok:
+    if not file.startup_ok:
         yield "The start-up code is not that of a thermometer image: it may be for another kind of device."
-    if found.family is Family.UNKNOWN:
+    if file.family is Family.UNKNOWN:
         yield "The firmware could not be recognised."
-    if found.family is Family.ZIGBEE:
+    if file.family is Family.ZIGBEE:
         yield "This is Zigbee firmware: the unit leaves Bluetooth, and needs a Zigbee coordinator to come back."
-    if found.entry is not None and found.entry.no_ota:
+    if file.entry is not None and file.entry.no_ota:
         yield "A unit that runs this has no Telink update over Bluetooth: only a wire changes it again."
 
 
-def _about_tail(found: Inspection) -> Iterator[str]:
-    if found.exploit:
+def _about_tail(file: Inspection) -> Iterator[str]:
+    if file.exploit:
         yield (
             "The tail is no signature: it breaks the check of 2.1.1_0159 in build c. "
             "Every other build refuses it and keeps its old firmware."
         )
-    elif found.refusal is not None:
-        yield f"The signature tail proves nothing: {_REFUSALS.get(found.refusal, found.refusal)}."
-    if found.stray_length:
-        yield f"{found.stray_length} bytes follow the image that are no signature tail."
+    elif file.refusal is not None:
+        yield f"The signature tail proves nothing: {_REFUSALS.get(file.refusal, file.refusal)}."
+    if file.stray_length:
+        yield f"{file.stray_length} bytes follow the image that are no signature tail."
 
 
-def _about_stock(found: Inspection) -> Iterator[str]:
-    if found.family is not Family.STOCK:
+def _about_stock(file: Inspection) -> Iterator[str]:
+    if file.family is not Family.STOCK:
         return
-    if found.version == "1.0.0_0109":
+    if file.version == "1.0.0_0109":
         yield "Only B1.4 boards show anything with 1.0.0_0109."
-    if found.version == "2.1.1_0159":
+    if file.version == "2.1.1_0159":
         yield "A unit on 2.1.1_0159 takes signed images only, and needs a login with its keys before any update."
-        yield _BUILDS["c" if found.build == "c" else "B1.6"]
-        if found.signature is Signature.NONE:
+        yield _BUILDS["c" if file.build == "c" else "B1.6"]
+        if file.signature is Signature.NONE:
             yield "Without a signature tail no unit that runs 2.1.1_0159 accepts it."
 
 
@@ -92,8 +92,8 @@ _BUILDS: Final = {
 }
 
 
-def _about_container(found: Inspection) -> Iterator[str]:
-    container, header = found.container, found.header
+def _about_container(file: Inspection) -> Iterator[str]:
+    container, header = file.container, file.header
     if container is None or header is None:
         return
     yield "A Zigbee container: over Bluetooth only the image inside is sent."
@@ -104,11 +104,11 @@ def _about_container(found: Inspection) -> Iterator[str]:
         )
 
 
-def _about_length(found: Inspection) -> Iterator[str]:
-    if found.padded_length > EXTENDED:
-        yield f"{found.padded_length} bytes are more than any update over Bluetooth takes ({EXTENDED})."
-    elif found.padded_length > BANK:
+def _about_length(file: Inspection) -> Iterator[str]:
+    if file.padded_length > EXTENDED:
+        yield f"{file.padded_length} bytes are more than any update over Bluetooth takes ({EXTENDED})."
+    elif file.padded_length > BANK:
         yield (
-            f"{found.padded_length} bytes do not fit a bank ({BANK}): "
+            f"{file.padded_length} bytes do not fit a bank ({BANK}): "
             f"only the extended update of {EXTENDED_BY} takes them."
         )

@@ -32,7 +32,7 @@ def inspection(image: SelectedImage) -> Document:
         "crc_ok": file.crc_ok,
         "signed": _SIGNED[file.signature],
         "length": file.length,
-        "catalogue": file.catalogue,
+        "catalogue": file.provenance,
         "warnings": list(file.warnings),
         "problem": file.problem.message if file.problem else None,
         **_details(file),

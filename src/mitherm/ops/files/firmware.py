@@ -10,7 +10,7 @@ from typing import Final
 
 from mitherm.errors import BadFile, FileMissing, UsageProblem
 from mitherm.image.catalogue import Entry
-from mitherm.image.inspection import Inspection
+from mitherm.image.inspection import FileKind, Inspection
 from mitherm.image.signature import Signature
 from mitherm.image.synth import SIGN_KIND, SIGNED_KIND, package
 from mitherm.model.family import Family
@@ -20,7 +20,8 @@ from mitherm.ops.files.library import ImageSource, read_file
 from mitherm.store.atomic import write_durably
 from mitherm.store.library import LibraryEntry
 
-_FACTS: Final = ("family", "version", "model", "build", "catalogue")
+_FACTS: Final = {"catalogue": "provenance"} | {name: name for name in ("family", "version", "model", "build")}
+"""In descriptions of the library -> attribute of an inspection."""
 _SIGNED: Final = {Signature.GENUINE: "True", Signature.NONE: "False", Signature.FORGED: None}
 """`signed` in descriptions of the library: a file format since the first release."""
 _NEW_BOARDS: Final = "B1.6"
@@ -78,7 +79,7 @@ def _check_sound(image: SelectedImage) -> None:
 
 def kind_of(inspection: Inspection) -> str:
     """KIND as in a unit's SPEC (`pvvx-5.8`), `sign-2.1.1_0159`, or empty where there is no such word."""
-    if inspection.kind == "sign-file":
+    if inspection.kind is FileKind.SIGN_FILE:
         return SIGN_KIND
     match inspection.family:
         case Family.STOCK if inspection.version:
@@ -101,12 +102,12 @@ def add_files(images: ImageSource, paths: Sequence[Path], now: datetime) -> list
 def check_fit(image: SelectedImage) -> None:
     """Whether it belongs into the library. Raises BadFile."""
     inspection = image.inspection
-    if inspection.kind == "full-dump":
+    if inspection.kind is FileKind.FULL_DUMP:
         raise BadFile(
             f"{image.name} is a dump of a whole flash, with the keys of its unit: the library takes images only",
             hint="keep it as a backup; writing it back needs a USB-serial adapter on the debug pin",
         )
-    if inspection.kind != "sign-file" or inspection.tail is None:
+    if inspection.kind is not FileKind.SIGN_FILE or inspection.tail is None:
         _check_sound(image)
 
 
@@ -149,7 +150,9 @@ def keep(images: ImageSource, image: SelectedImage, now: datetime) -> Added:
     """Put one image into the library. Raises DiskProblem."""
     inspection = image.inspection
     known = {entry.sha256 for entry in images.library.entries()}
-    values = {name: getattr(inspection, name) for name in _FACTS} | {"signed": _SIGNED[inspection.signature]}
+    values = {name: getattr(inspection, attribute) for name, attribute in _FACTS.items()} | {
+        "signed": _SIGNED[inspection.signature]
+    }
     facts = {name: str(value) for name, value in values.items() if value not in (None, "")}
     entry = images.library.add(image.data, name=image.name, kind=kind_of(inspection), now=now, facts=facts)
     return Added(entry, entry.sha256 not in known)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mitherm.errors import ImageMissing
-from mitherm.image.inspection import Inspection
+from mitherm.image.inspection import FileKind, Inspection
 from mitherm.model.family import Family
 from mitherm.model.operation import full_version
 
@@ -31,9 +31,9 @@ class ImageRequest:
     genuine: bool = False
     """Only with the signature of its vendor."""
 
-    def with_signature(self, seen: Observation) -> ImageRequest:
+    def with_signature(self, unit: Observation) -> ImageRequest:
         """The same request for a unit that checks signatures."""
-        return replace(self, signed_for=seen.version)
+        return replace(self, signed_for=unit.version)
 
     @property
     def label(self) -> str:
@@ -73,7 +73,7 @@ class SelectedImage:
 
 def sendable(image: SelectedImage) -> SelectedImage:
     """The image as it goes over the air: out of its container."""
-    inside = image.inspection.kind == "zigbee-container" and image.inspection.payload
+    inside = image.inspection.kind is FileKind.ZIGBEE_CONTAINER and image.inspection.payload
     return replace(image, data=image.inspection.payload) if inside else image
 
 

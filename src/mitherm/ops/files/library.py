@@ -9,6 +9,7 @@ from pathlib import Path
 from mitherm.errors import BadFile, FileMissing, ImageMissing
 from mitherm.image.catalogue import Catalogue
 from mitherm.image.inspect import inspect
+from mitherm.image.inspection import FileKind, Provenance
 from mitherm.image.sign_file import SignFile
 from mitherm.image.synth import SIGN_KIND, package
 from mitherm.model.models import version_key
@@ -76,8 +77,8 @@ class ImageSource:
         if image.inspection.tail is not None:
             return image
         candidates = [*map(self.get, self.named), *self._kept()]
-        sign = next((candidate for candidate in candidates if candidate.inspection.kind == "sign-file"), None)
-        if sign is None and image.inspection.catalogue == "synthetic":
+        sign = next((candidate for candidate in candidates if candidate.inspection.kind is FileKind.SIGN_FILE), None)
+        if sign is None and image.inspection.provenance is Provenance.SYNTHETIC:
             # Nobody publishes sign files for virtual units, and theirs is made from nothing: no need to keep one.
             sign = self.inspected(SIGN_KIND, package(SIGN_KIND))
         if sign is None:
@@ -91,7 +92,7 @@ class ImageSource:
 def _fits(image: SelectedImage, request: ImageRequest) -> bool:
     inspection = image.inspection
     return (
-        inspection.kind == "telink"
+        inspection.kind is FileKind.TELINK
         and inspection.family == request.family
         and (request.model is None or inspection.model in (None, request.model))
         and (request.version is None or image.full_version == request.version)

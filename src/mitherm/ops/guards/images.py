@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mitherm.image.boot_rules import CRASHING_PVVX
-from mitherm.image.inspection import Inspection
+from mitherm.image.inspection import Inspection, Provenance
 from mitherm.model.family import Family
 from mitherm.model.models import EXTENDED_BY, LYWSD03MMC, Model, image_fits, same_model
 from mitherm.ops.guards.rule import Case, Verdict, cannot_verify, ok, refuse
@@ -20,7 +20,7 @@ def sound(case: Case) -> Verdict:
     found = case.inspection
     if found is None or case.image is None:
         return ok("no image")
-    if found.kind not in ("telink", "zigbee-container"):
+    if not found.kind.sendable:
         return refuse(f"{case.image.name} is a {found.kind}, not an image for this transfer")
     if not found.crc_ok:
         return refuse("the check sum of the image is wrong: the file is damaged")
@@ -36,7 +36,7 @@ def synthetic(case: Case) -> Verdict:
     found = case.inspection
     if found is None:
         return ok("no image")
-    if not (found.synthetic or found.catalogue == "synthetic"):
+    if not (found.synthetic or found.provenance is Provenance.SYNTHETIC):
         return ok("no synthetic image")
     if case.synthetic_allowed:
         return ok("a synthetic image, and the unit is virtual")
@@ -137,9 +137,9 @@ def known_image(case: Case) -> Verdict:
     found = case.inspection
     if found is None:
         return ok("no image")
-    if found.catalogue == "unknown":
+    if found.provenance is Provenance.UNKNOWN:
         return cannot_verify("the image is not in the catalogue: nobody vouches for it", f"SHA-256 {found.sha256}")
-    return ok("a synthetic image" if found.catalogue == "synthetic" else "the image is in the catalogue")
+    return ok("a synthetic image" if found.provenance is Provenance.SYNTHETIC else "the image is in the catalogue")
 
 
 def zigbee(case: Case) -> Verdict:

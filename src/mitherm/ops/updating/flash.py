@@ -25,7 +25,7 @@ async def flash(
     wanted = sendable(source.get(image))
     if wanted.inspection.problem is not None:
         raise wanted.inspection.problem
-    if wanted.inspection.kind not in ("telink", "zigbee-container"):
+    if not wanted.inspection.kind.sendable:
         raise NotSupported(
             f"{wanted.name} is a {wanted.inspection.kind}; `flash` sends Telink images",
             hint="`mitherm firmware inspect` says what the file is",

@@ -14,6 +14,7 @@ from mitherm.device.abilities import Abilities
 from mitherm.device.boards import NEW_BOARD
 from mitherm.device.observation import Observation
 from mitherm.errors import ImageMissing, KeysMissing, NotSupported, UsageProblem
+from mitherm.image.inspection import FileKind
 from mitherm.image.recognise import SIGNED_VERSION, Kind
 from mitherm.model.family import Family
 from mitherm.model.models import EXTENDED_BY, same_version
@@ -73,7 +74,7 @@ def plan_image(seen: Observation, assets: Assets, image: SelectedImage) -> Plan:
     if (
         Abilities.of(seen).needs_extended(image.inspection)
         and not Abilities.of(seen).extended
-        and image.inspection.kind != "telink"
+        and image.inspection.kind is not FileKind.TELINK
     ):
         steps = (
             *_enter(
