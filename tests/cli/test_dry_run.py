@@ -52,3 +52,53 @@ def test_a_rehearsal_reaches_the_goal_and_leaves_the_unit_alone(
     assert flash_of(units)[0x78000:] == before[0x78000:]
     assert run(["keys", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["result"]["keys"] == []
+
+
+def displays(
+    units: Path, capsys: pytest.CaptureFixture[str], image: str, *options: str, address: str = "A4:C1:38:00:00:01"
+) -> tuple[str, str]:
+    """What the rehearsal of a flash says of the display at its end, and what the unit shows after the real one."""
+    command = ["--radio", f"virtual:{units}", "flash", address, image, "--yes", *options]
+    capsys.readouterr()
+    assert run([*command, "--dry-run", "--json"]) == 0
+    rehearsed = json.loads(capsys.readouterr().out)["result"]["rehearsal"]["final"]
+    assert run(command) == 0
+    capsys.readouterr()
+    assert run(["virtual", "list", str(units), "--json"]) == 0
+    (unit,) = json.loads(capsys.readouterr().out)["result"]["units"]
+    assert rehearsed["runs"] == unit["runs"]
+    return rehearsed["display"], unit["display"]
+
+
+BLANK = "--allow-blank-display"
+
+
+@pytest.mark.parametrize(
+    ("spec", "model", "image", "options", "display"),
+    [
+        pytest.param(
+            "stock-1.0.0_0130,hardware=B1.6-2025", "", "pvvx-4.5", [BLANK], "blank", id="2025, told by the serial number"
+        ),
+        pytest.param("stock-1.0.0_0130,hardware=B1.6", "", "pvvx-4.5", [], "ok", id="B1.6 of before"),
+        pytest.param("pvvx-4.5,hardware=B1.6-2025", "", "pvvx-5.8", [], "ok", id="2025, told by pvvx"),
+        pytest.param("pvvx-5.8,hardware=B1.6-2025", "", "stock-1.0.0_0130", [BLANK], "blank", id="2025, back to stock"),
+        pytest.param("stock-1.0.0_0130,hardware=B1.9", "", "pvvx-3.2", [BLANK], "blank", id="B1.9 and an old pvvx"),
+        pytest.param("pvvx-5.7,model=MHO-C401N", "MHO-C401N", "pvvx-5.8", [], "ok", id="the later e-paper of two"),
+        pytest.param("pvvx-5.7,model=MHO-C401", "MHO-C401", "pvvx-5.8", [], "ok", id="the earlier e-paper of two"),
+        pytest.param("pvvx-5.7,model=CGG1M", "CGG1M", "pvvx-5.8", [], "ok", id="CGG1M"),
+    ],
+)
+def test_the_rehearsal_knows_the_display(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    spec: str,
+    model: str,
+    image: str,
+    options: list[str],
+    display: str,
+) -> None:
+    """The twin has the board that was decided from all that the unit tells, not the one its hardware string names."""
+    units = folder(tmp_path, f"{spec},address=A4:C1:38:00:00:01")
+    assert run(["firmware", "synth", image, "--add", *(["--model", model] if model else [])]) == 0
+    name = f"{image}-{model}.bin" if model else image
+    assert displays(units, capsys, name, *options) == (display, display)

@@ -15,9 +15,12 @@ from typing import Any
 
 from mitherm.cli.bench import open_bench, present, stores
 from mitherm.cli.context import App
+from mitherm.device.abilities import Abilities
+from mitherm.device.boards import remembered_board
 from mitherm.device.observation import Observation
 from mitherm.model.family import Family
 from mitherm.model.keys import BIND_KEY_LENGTH, TOKEN_LENGTH, did_record
+from mitherm.model.models import LYWSD03MMC
 from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench, Stores
 from mitherm.ops.updating.execute import UpdateResult
@@ -111,12 +114,12 @@ def _of_the_twin(event: Event) -> Event:
 
 def facts_of(seen: Observation, settings: tuple[bytes, ...]) -> TwinFacts:
     """What the twin is made of. Keys come from the unit's own records, else from the vault."""
-    records = seen.records
+    records, abilities = seen.records, Abilities.of(seen)
     return TwinFacts(
         address=seen.address,
         firmware=f"{seen.family}-{seen.version}" if seen.version else seen.family,
-        model=seen.identity.model or "LYWSD03MMC",
-        hardware=seen.identity.hardware,
+        model=abilities.model_key or LYWSD03MMC,
+        hardware=abilities.board or remembered_board(stores().inventory.get(seen.address)) or seen.identity.hardware,
         battery_mv=seen.battery_mv,
         did=records.did if records is not None else _did(seen),
         keys=records.keys if records is not None else _key_record(seen),

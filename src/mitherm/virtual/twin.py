@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mitherm.model.address import Address
+from mitherm.model.models import LYWSD03MMC
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.effects import Entropy
 from mitherm.protocol.uuids import CUSTOM_COMMAND
@@ -16,9 +17,6 @@ from mitherm.virtual.spec import HARDWARE, UnitSpec
 from mitherm.virtual.unit import Unit
 
 _SETTLE_S: Final = 10.0
-_NEW_BOARD: Final = "B1.6-2025"
-_NEW_BOARD_NAMES: Final = frozenset({"B1.1"})
-"""What 2A27 of pvvx calls the board of 2025 (virtual-unit.md 1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +26,10 @@ class TwinFacts:
     address: Address
     firmware: str
     """KIND of the synthetic image that plays its firmware: stock-1.0.0_0130, pvvx-5.8, atc1441."""
-    model: str = "LYWSD03MMC"
+    model: str = LYWSD03MMC
+    """The name that means one board where two share a model's name: MHO-C401N."""
     hardware: str | None = None
+    """The board that was decided, else what 2A27 says; it becomes the usual board of the model where that is none known."""
     battery_mv: int | None = None
     did: bytes | None = None
     keys: Secret | None = None
@@ -41,7 +41,7 @@ class TwinFacts:
 
 def make_twin(facts: TwinFacts, entropy: Entropy) -> Unit:
     """A powered unit in the state of the facts, ready to be connected to."""
-    spec = UnitSpec(facts.firmware, address=facts.address, model=facts.model, hardware=_board(facts.hardware))
+    spec = UnitSpec(facts.firmware, address=facts.address, model=facts.model, hardware=_board(facts))
     factory_state = make_unit(spec, entropy)
     records = MiRecordStore(factory_state.flash)
     for old in facts.deleted:
@@ -59,10 +59,10 @@ def make_twin(facts: TwinFacts, entropy: Entropy) -> Unit:
     return unit
 
 
-def _board(hardware: str | None) -> str:
-    if hardware in _NEW_BOARD_NAMES:
-        return _NEW_BOARD
-    return hardware if hardware is not None and hardware in HARDWARE else "B1.4"
+def _board(facts: TwinFacts) -> str:
+    """Empty for the usual one."""
+    known = facts.model != LYWSD03MMC or facts.hardware in HARDWARE
+    return facts.hardware or "" if known else ""
 
 
 def _set_up(unit: Unit, settings: tuple[bytes, ...]) -> None:
