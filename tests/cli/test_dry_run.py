@@ -77,7 +77,12 @@ BLANK = "--allow-blank-display"
     ("spec", "model", "image", "options", "display"),
     [
         pytest.param(
-            "stock-1.0.0_0130,hardware=B1.6-2025", "", "pvvx-4.5", [BLANK], "blank", id="2025, told by the serial number"
+            "stock-1.0.0_0130,hardware=B1.6-2025",
+            "",
+            "pvvx-4.5",
+            [BLANK],
+            "blank",
+            id="2025, told by the serial number",
         ),
         pytest.param("stock-1.0.0_0130,hardware=B1.6", "", "pvvx-4.5", [], "ok", id="B1.6 of before"),
         pytest.param("pvvx-4.5,hardware=B1.6-2025", "", "pvvx-5.8", [], "ok", id="2025, told by pvvx"),
