@@ -28,7 +28,8 @@ DeviceState = Literal["unchanged", "changed", "unknown"]
 class MithermError(Exception):
     """Root of all errors.
 
-    `hint` says what to do next; `device` what state the unit is in; `rule` and `waiver` are set by guards.
+    `hint` says what to do next; `device` what state the unit is in; `rule` and `waiver` are set by guards; `result` is
+    what there is to report all the same, as the value that the operation would have returned, or part of it.
     """
 
     exit_code: ClassVar[int] = 1
@@ -43,7 +44,7 @@ class MithermError(Exception):
         device: DeviceState = "unchanged",
         rule: str | None = None,
         waiver: str | None = None,
-        result: dict[str, object] | None = None,
+        result: object = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -314,7 +315,7 @@ class NotVerified(MithermError):
         *,
         hint: str | None = None,
         transfer: TransferResult | None = None,
-        result: dict[str, object] | None = None,
+        result: object = None,
     ) -> None:
         super().__init__(message, hint=hint, device="unknown", result=result)
         self.transfer = transfer

@@ -1,12 +1,19 @@
 """--dry-run: the real procedure on a virtual twin, and not one byte for the unit."""
 
+import asyncio
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import mitherm
 from helpers import assert_document
 from mitherm.cli.app import run
+from mitherm.cli.documents import Document
+from mitherm.cli.documents.updates import update
+from mitherm.protocol.events import Event, Progress, StepDone
 
 
 def folder(tmp_path: Path, spec: str) -> Path:
@@ -107,3 +114,56 @@ def test_the_rehearsal_knows_the_display(
     assert run(["firmware", "synth", image, "--add", *(["--model", model] if model else [])]) == 0
     name = f"{image}-{model}.bin" if model else image
     assert displays(units, capsys, name, *options) == (display, display)
+
+
+async def report_of(units: Path, home: Path, goal: str, events: list[Event]) -> Document:
+    """What `bring --dry-run` does, in Python."""
+    async with mitherm.open_bench(f"virtual:{units}", home=home, dry_run=True, tell=events.append) as bench:
+        return update(await mitherm.bring(bench, "A4:C1:38:00:00:01", goal))
+
+
+@pytest.mark.parametrize(
+    ("spec", "goal", "real_time"),
+    [
+        ("atc1441", "pvvx", True),
+        ("pvvx-5.8,bound=flasher", "mi-home-ready", False),
+        ("stock-1.0.0_0130", "pvvx", False),
+    ],
+)
+def test_command_line_and_python_rehearse_alike(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str], spec: str, goal: str, real_time: bool
+) -> None:
+    """A command and a program, also one in a loop of real time, get the same report, word for word."""
+    units, events = folder(tmp_path, spec), list[Event]()
+    shutil.copytree(home, tmp_path / "other-home")
+    capsys.readouterr()
+    words = ["--radio", f"virtual:{units}", "bring", "A4:C1:38:00:00:01", "--to", goal, "--dry-run", "--json"]
+    assert run(words) == 0
+    typed = json.loads(capsys.readouterr().out)["result"]
+    work = report_of(units, tmp_path / "other-home", goal, events)
+    called: Any = mitherm.run_program(work, f"virtual:{units}", real_time=real_time)
+    for one in (typed, called):
+        del one["seconds"]  # how long the look took: the clocks differ
+        if spec.startswith("stock"):
+            one["rehearsal"]["final"].pop("did")  # drawn at the activation
+    assert called == typed
+    assert any(isinstance(event, StepDone) and (event.detail or "").startswith("twin: ") for event in events)
+
+
+async def test_a_cancelled_rehearsal_ends_at_once(tmp_path: Path) -> None:
+    """No thread goes on with the twin, and its folder is gone."""
+    units = folder(tmp_path, "stock-1.0.0_0130")
+    begun = asyncio.Event()
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Progress):
+            begun.set()
+
+    async with mitherm.open_bench(f"virtual:{units}", dry_run=True, tell=tell) as bench:
+        work = asyncio.create_task(mitherm.bring(bench, "A4:C1:38:00:00:01", "pvvx"))
+        await begun.wait()
+        before = bench.clock()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        assert bench.clock() - before < 0.5

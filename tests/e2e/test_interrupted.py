@@ -21,7 +21,7 @@ from mitherm.model.address import Address
 from mitherm.ops.keys.activate import activate
 from mitherm.ops.updating.flash import bring, flash
 from mitherm.store.lock import FileLock
-from mitherm.virtual.view import describe
+from mitherm.virtual.view import state_of
 from rig import UNIT, Rig
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -70,7 +70,7 @@ def test_every_phase_of_a_conversation(tmp_path: Path) -> None:
         assert done.generation.keys.record in rig.flash(address)
     for number in (4, 5, 6):
         rig.run(lambda bench, number=number: flash(bench, f"A4:C1:38:00:00:0{number}", "pvvx-5.8"))
-        runs = rig.world(lambda world, number=number: describe(world.units[number - 1])["runs"])
+        runs = rig.world(lambda world, number=number: state_of(world.units[number - 1]).runs)
         assert runs == "pvvx 5.8"
 
 

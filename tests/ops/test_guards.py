@@ -128,7 +128,7 @@ def test_red(tmp_path: Path, hazard: Hazard) -> None:
     rule = next(rule for rule in RULES if rule.id == hazard.rule)
     assert (error.rule, error.exit_code, error.device) == (hazard.rule, 4, "unchanged")
     assert error.waiver == (rule.waiver if hazard.ends else None)
-    assert {row["rule"] for row in (error.result or {})["rules"]} == {rule.id for rule in RULES}
+    assert {judgement.rule.id for judgement in error.result} == {rule.id for rule in RULES}
     assert rig.updates_begun == 0
     assert rig.flash()[:0x40000] == before
 

@@ -84,25 +84,9 @@ class App:
     def fail(self, error: MithermError) -> int:
         """Failure: the document with the error, or a sentence on what happened, the unit's state and what to do next."""
         if self.settings.as_json:
-            self._document(
-                {
-                    "schema": SCHEMA,
-                    "command": self.command,
-                    "ok": False,
-                    "error": {
-                        "kind": error.kind,
-                        "message": error.message,
-                        "hint": error.hint,
-                        "device": error.device,
-                        "rule": error.rule,
-                        "waiver": error.waiver,
-                        **(
-                            {"mi_home_code": code} if (code := getattr(error, "mi_home_code", None)) is not None else {}
-                        ),
-                    },
-                    "result": error.result,
-                }
-            )
+            from mitherm.cli.documents.failures import failure
+
+            self._document({"schema": SCHEMA, "command": self.command, "ok": False, **failure(error)})
         else:
             self.terminal.error(error)
         return error.exit_code

@@ -202,10 +202,9 @@ def synth(app: App, kind: str, output: Path | None, adding: bool, model: str) ->
 @click.pass_obj
 def list_roads(app: App, start: str, goal: str) -> int:
     """From every firmware to every goal: the steps of `bring`, what it needs first, or why only the wire leads there."""
-    rows = [
-        documents.update_path(path) for path in update_paths() if start in path.start and path.goal.startswith(goal)
-    ]
-    return app.finish({"roads": rows, "changed": False}, lambda result: _render_roads(app, result))
+    fitting = [path for path in update_paths() if start in path.start and path.goal.startswith(goal)]
+    result = {"roads": [documents.update_path(path) for path in fitting], "changed": False}
+    return app.finish(result, lambda result: _render_roads(app, result))
 
 
 def _render_roads(app: App, result: Mapping[str, Any]) -> None:

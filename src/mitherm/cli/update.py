@@ -1,4 +1,4 @@
-"""What `flash` and `bring` share: do it, or rehearse it on a twin, and say what became of it."""
+"""What `flash` and `bring` share: do it, and say what became of it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,20 @@ from typing import Any
 
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
+from mitherm.cli.documents.updates import update
 from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench
 from mitherm.ops.updating.execute import UpdateResult
-from mitherm.ops.updating.flash import report
 
 
 def carry_out(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[UpdateResult]]) -> int:
-    """Run `act` on the radio in force; with --dry-run on a twin of the unit."""
-    if app.settings.dry_run:
-        from mitherm.cli.twin import dry_run
+    """Run `act` on the radio in force; with --dry-run it rehearses on a twin of the unit."""
 
-        result = dry_run(app, waivers, act)
-    else:
-        result = app.run(lambda: _work(app, waivers, act))
-    return app.finish(result, lambda shown: _render(app, shown))
+    async def work() -> UpdateResult:
+        async with open_bench(app, waivers=waivers) as bench:
+            return await act(bench)
 
-
-async def _work(
-    app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[UpdateResult]]
-) -> dict[str, object]:
-    async with open_bench(app, waivers=waivers) as bench:
-        return report(await act(bench))
+    return app.finish(update(app.run(work)), lambda shown: _render(app, shown))
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

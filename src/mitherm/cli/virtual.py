@@ -105,9 +105,10 @@ def _fleet(path: Path) -> list[Any]:
 @click.pass_obj
 def list_units(app: App, folder: Path) -> int:
     """What lives in DIR, as an omniscient observer sees it."""
-    from mitherm.virtual.view import describe
+    from mitherm.cli.documents.virtual import unit_state
+    from mitherm.virtual.view import state_of
 
-    units = _with_world(app, folder, lambda world: [describe(unit) for unit in world.units])
+    units = _with_world(app, folder, lambda world: [unit_state(state_of(unit)) for unit in world.units])
     columns = ("address", "model", "hardware", "runs", "bank", "display", "battery_mv", "did", "bound")
 
     def render(result: Mapping[str, Any]) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
+from mitherm.device.observation import Observation
 from mitherm.image.catalogue import Catalogue
 from mitherm.image.shipped import shipped_catalogue
+from mitherm.model.operation import Outcome
+from mitherm.model.unit_state import UnitState
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.effects import Entropy
 from mitherm.protocol.events import Event, Notice
@@ -26,6 +30,41 @@ class Stores:
     journal: Journal
     inventory: Inventory
     library: Library
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What the same work did to a virtual twin of the unit."""
+
+    outcome: Outcome
+    seconds: float
+    """What it took the twin, and what the air would add for the blocks of images."""
+    writes: int
+    reads: int
+    notifications: int
+    final: UnitState
+    """The twin afterwards."""
+
+
+class Work(Protocol):
+    """What came of work on a unit, as far as a rehearsal reports it."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it ended."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+
+
+class Rehearse(Protocol):
+    """Does work on a virtual twin of `unit` instead. `settings`: commands for 1F1F that set the twin up like the unit."""
+
+    def __call__(
+        self, bench: Bench, unit: Observation, settings: tuple[bytes, ...], work: Callable[[Bench], Awaitable[Work]]
+    ) -> Awaitable[Rehearsal]:
+        """The twin has a bench of its own: copies of the stores, and leave to do everything. Raises what `work` raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +89,9 @@ class Bench:
     catalogue: Catalogue = field(default_factory=shipped_catalogue)
     """What is known of published firmware files."""
     dry_run: bool = False
+    """Look, plan and judge, but write nothing to units."""
+    rehearse: Rehearse | None = None
+    """For dry runs of updates; None where there is nobody to play a twin."""
 
     def note(self, text: str, hint: str | None = None) -> None:
         """Something worth knowing."""

@@ -38,19 +38,6 @@ def describe_unit(bench: Bench, seen: Observation) -> dict[str, object]:
     }
 
 
-def brief(seen: Observation) -> dict[str, object]:
-    """`before` and `after` of `flash` and `bring`."""
-    return {
-        "address": str(seen.address),
-        "firmware": {"family": seen.family.shown, "version": seen.version},
-        "model": seen.identity.model,
-        "hardware": seen.identity.hardware,
-        "bound": seen.registered,
-        "did": seen.did,
-        "battery_mv": seen.battery_mv,
-    }
-
-
 def _next(bench: Bench, seen: Observation) -> str | None:
     if seen.family.custom:
         return "flash"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -101,6 +102,12 @@ class Inventory:
     def set_alias(self, address: Address, host: str, alias: str) -> KnownUnit:
         """Remember what `host` calls the unit."""
         return self._change(address, lambda unit: replace(unit, aliases={**unit.aliases, host: alias}))
+
+    def copy(self, path: Path) -> Inventory:
+        """An independent inventory that begins with what is in this one."""
+        if self._path.exists():
+            shutil.copyfile(self._path, path)
+        return Inventory(path)
 
     def _change(self, address: Address, change: Callable[[KnownUnit], KnownUnit]) -> KnownUnit:
         make_folder(self._path.parent)

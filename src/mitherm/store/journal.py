@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -105,6 +106,12 @@ class Journal:
             entry.close(error)
             raise
         entry.close(None)
+
+    def copy(self, path: Path) -> Journal:
+        """An independent journal that begins with what is in this one."""
+        if self._path.exists():
+            shutil.copyfile(self._path, path)
+        return Journal(path)
 
     def runs(
         self, *, address: Address | None = None, operation: str | None = None, since: datetime | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mitherm.errors import SettingsError
 from mitherm.model.keys import did_record, did_text
+from mitherm.model.unit_state import UnitState
 from mitherm.virtual.board.mi_records import MiRecordStore
 from mitherm.virtual.boot import running_bank
 from mitherm.virtual.faults import fault_from_text
@@ -14,31 +15,31 @@ from mitherm.virtual.unit import BROWN_OUT_MV, Unit
 STORE = 0x78000
 
 
-def describe(unit: Unit) -> dict[str, object]:
+def state_of(unit: Unit) -> UnitState:
     """Board, firmware, bank, display, records: facts from flash and state."""
-    firmware, chip = unit.firmware, unit.chip
-    bank = running_bank(chip.flash)
-    did = _record(unit, 0x0001)
-    return {
-        "address": str(unit.address),
-        "model": chip.model,
-        "hardware": chip.hardware,
-        "runs": f"{firmware.image.family} {firmware.image.version}".strip()
-        if firmware
-        else "dark"
-        if unit.powered
-        else "off",
-        "bank": f"{bank:#07x}" if bank is not None else None,
-        "display": unit.display,
-        "battery_mv": chip.cell.millivolts if chip.cell.inserted else 0,
-        "rssi_dbm": unit.rssi_dbm,
-        "did": did_text(did) if did else None,
-        "bound": _record(unit, 0x0010) is not None,
-        "temperature_c": chip.climate.temperature_c,
-        "humidity_pct": chip.climate.humidity_pct,
-        "last_update": list(unit.last_update) if unit.last_update else None,
-        "faults": unit.faults.to_tables(),
-    }
+    chip, did = unit.chip, _record(unit, 0x0001)
+    return UnitState(
+        address=unit.address,
+        model=chip.model,
+        hardware=chip.hardware,
+        runs=_firmware(unit),
+        bank=running_bank(chip.flash),
+        display=unit.display,
+        battery_mv=chip.cell.millivolts if chip.cell.inserted else 0,
+        rssi_dbm=unit.rssi_dbm,
+        did=did_text(did) if did else None,
+        bound=_record(unit, 0x0010) is not None,
+        temperature_c=chip.climate.temperature_c,
+        humidity_pct=chip.climate.humidity_pct,
+        last_update=unit.last_update,
+        faults=unit.faults.to_tables(),
+    )
+
+
+def _firmware(unit: Unit) -> str:
+    if unit.firmware is not None:
+        return f"{unit.firmware.image.family} {unit.firmware.image.version}".strip()
+    return "dark" if unit.powered else "off"
 
 
 def _record(unit: Unit, number: int) -> bytes | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mitherm.device.observation import Observation
 from mitherm.image.catalogue import Catalogue
 from mitherm.image.shipped import shipped_catalogue
-from mitherm.ops.bench import Bench, Stores
+from mitherm.ops.bench import Bench, Rehearsal, Stores, Work
 from mitherm.ops.files.library import ImageSource
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Event
@@ -61,7 +62,16 @@ async def open_bench(
             allow_synthetic=takes_synthetic(name),
             catalogue=catalogue or shipped_catalogue(),
             dry_run=dry_run,
+            rehearse=_rehearse,
         )
+
+
+async def _rehearse(
+    bench: Bench, unit: Observation, settings: tuple[bytes, ...], work: Callable[[Bench], Awaitable[Work]]
+) -> Rehearsal:
+    from mitherm.wiring.rehearsal import rehearse  # virtual units are a lot to load for those who rehearse nothing
+
+    return await rehearse(bench, unit, settings, work)
 
 
 def open_stores(home: Path | None = None) -> Stores:

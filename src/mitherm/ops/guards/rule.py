@@ -142,17 +142,6 @@ class Judgement:
         """Whether it stops the work."""
         return self.verdict.ruling is not Ruling.OK and (self.verdict.final or not self.waived)
 
-    def to_json(self) -> dict[str, object]:
-        """For results and the journal."""
-        return {
-            "rule": self.rule.id,
-            "title": self.rule.title,
-            "ruling": str(self.verdict.ruling),
-            "message": self.verdict.message,
-            "evidence": list(self.verdict.evidence),
-            "waived": self.waived and self.verdict.ruling is not Ruling.OK,
-        }
-
 
 def ok(*evidence: str) -> Verdict:
     """Checked and fine."""
@@ -192,5 +181,5 @@ def _error(standing: Judgement, judgements: list[Judgement]) -> GuardRefused:
         rule=rule.id,
         waiver=waiver,
         hint=None if waiver else "no switch lifts this rule",
-        result={"rules": [each.to_json() for each in judgements]},
+        result=tuple(judgements),
     )

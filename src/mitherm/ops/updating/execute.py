@@ -13,7 +13,7 @@ from mitherm.errors import AnswerNeeded, GuardRefused, KeysMissing, NotVerified,
 from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.model.operation import Outcome, StepState
-from mitherm.ops.bench import Bench
+from mitherm.ops.bench import Bench, Rehearsal
 from mitherm.ops.guards import RULES, Case, Judgement, enforce
 from mitherm.ops.keys.activate import register_unit
 from mitherm.ops.keys.login import login_with_token
@@ -23,6 +23,7 @@ from mitherm.ops.target import find
 from mitherm.ops.updating.memory import remembered_build
 from mitherm.ops.updating.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step, record_of
 from mitherm.ops.updating.transfer import Job, PaceChoice, transfer
+from mitherm.ops.upkeep.settings import setting_commands
 from mitherm.protocol.events import Notice, StepStarted
 from mitherm.store.inventory import KnownUnit
 from mitherm.store.journal import Entry
@@ -41,6 +42,8 @@ class UpdateResult:
     outcome: Outcome = Outcome.NOTHING_TO_DO
     seconds: float = 0.0
     rules: list[Judgement] = field(default_factory=list)
+    rehearsal: Rehearsal | None = None
+    """Dry run: what a virtual twin of the unit made of it."""
 
     @property
     def changed(self) -> bool:
@@ -56,7 +59,26 @@ async def execute(
     find_image: Callable[..., Any],
     pace: PaceChoice = "auto",
 ) -> UpdateResult:
-    """Do what `planner` says until it says nothing more. Raises whatever a step raises; the journal knows how far it got."""
+    """Do what `planner` says until it says nothing more; in a dry run, on a twin. Raises whatever a step raises; the
+    journal knows how far it got.
+    """
+    result = await _execute(bench, address, name, planner, find_image, pace)
+    if result.outcome is Outcome.DRY_RUN and bench.rehearse is not None:
+        settings = await setting_commands(bench, result.before)
+        result.rehearsal = await bench.rehearse(
+            bench, result.before, settings, lambda twin: _execute(twin, address, name, planner, find_image, pace)
+        )
+    return result
+
+
+async def _execute(
+    bench: Bench,
+    address: Address,
+    name: str,
+    planner: Planner,
+    find_image: Callable[..., Any],
+    pace: PaceChoice,
+) -> UpdateResult:
     start = bench.clock()
     with bench.stores.journal.operation(name, address, bench.wall, waivers=sorted(bench.waivers)) as entry:
         known = bench.stores.inventory.get(address)

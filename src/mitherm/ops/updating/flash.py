@@ -9,7 +9,6 @@ from mitherm.errors import NotSupported
 from mitherm.ops.bench import Bench
 from mitherm.ops.files.images import ImageRequest, SelectedImage, sendable
 from mitherm.ops.files.library import ImageSource
-from mitherm.ops.info import brief
 from mitherm.ops.target import resolve
 from mitherm.ops.updating.execute import UpdateResult, execute
 from mitherm.ops.updating.plan import make_plan, parse_goal, plan_image
@@ -55,17 +54,3 @@ async def bring(
         return make_plan(goal, seen, assets, fresh=fresh)
 
     return await execute(bench, address, "bring", planner, source.find, pace)
-
-
-def report(result: UpdateResult) -> dict[str, object]:
-    """The result in the shape of the contract."""
-    return {
-        "plan": [{"step": stage.record.label, "reason": stage.reason} for stage in result.plan.stages],
-        "notes": list(result.plan.notes),
-        "outcome": result.outcome,
-        "before": brief(result.before),
-        "after": brief(result.after),
-        "seconds": result.seconds,
-        "changed": result.changed,
-        "rules": [judgement.to_json() for judgement in result.rules],
-    }
