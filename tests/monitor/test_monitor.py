@@ -356,28 +356,38 @@ class TestConfig:
         assert not config.accepts(fleet.UNBOUND)
 
     @pytest.mark.parametrize(
-        "text",
+        ("text", "words"),
         [
-            "silence_s = 0",
-            'silence_s = "60"',
-            "silence_s = true",
-            "colour = 1",
-            "mqtt = 1",
-            "[mqtt]",
-            '[mqtt]\nurl = "mqtt://h"\nlayout = "odd"',
-            '[mqtt]\nurl = "mqtt://h"\nqueue = 0',
-            'only = "A4"',
-            'ignore = ["x"]',
-            '[units."x"]\nname = "y"',
-            "no toml",
+            ("silence_s = 0", "silence_s is between 1 and 86400"),
+            ('silence_s = "60"', "silence_s: a number is wanted"),
+            ("silence_s = true", "silence_s: a number is wanted"),
+            ("colour = 1", "unknown setting colour"),
+            ("mqtt = 1", "mqtt: a table is wanted"),
+            ("[mqtt]", "mqtt.url: it is missing"),
+            ('[mqtt]\nurl = "mqtt://h"\nlayuot = "ha"', "mqtt: unknown setting layuot"),
+            ('[mqtt]\nurl = "mqtt://h"\nlayout = "odd"', "mqtt.layout: one of ha, plain, both is wanted"),
+            ('[mqtt]\nurl = "mqtt://h"\nqueue = 0', "mqtt: queue is at least 1"),
+            ('[mqtt]\nurl = "mqtt://h"\nqueue = 1.5', "mqtt.queue: a whole number is wanted"),
+            ('[mqtt]\nurl = "mqtt://h"\nallow_install = 1', "mqtt.allow_install: true or false is wanted"),
+            ("radio = 1\nsqlite = 2", "radio: a text is wanted; sqlite: a text is wanted"),
+            ("only = 4", "only: a list is wanted"),
+            ('only = "A4"', "only[0]: an address is wanted"),
+            ('ignore = ["a4c138000001", "x"]', "ignore[1]: an address is wanted"),
+            ("units = 1", "units: a table is wanted"),
+            ('[units."x"]\nname = "y"', "units['x']: an address is wanted"),
+            ('[units."a4c138000001"]\nname = 1', "units['a4c138000001'].name: a text is wanted"),
+            ("no toml", "cannot read"),
         ],
     )
-    def test_mistakes(self, text: str, tmp_path: Path) -> None:
-        """Named, with the file."""
+    def test_mistakes(self, text: str, words: str, tmp_path: Path) -> None:
+        """Named by their keys, with the file."""
         path = tmp_path / "monitor.toml"
         path.write_text(text)
-        with pytest.raises(SettingsError, match=r"monitor\.toml"):
+        with pytest.raises(SettingsError) as problem:
             MonitorConfig.load(path)
+        assert problem.value.exit_code == 2
+        assert str(path) in problem.value.message
+        assert words in problem.value.message
 
     def test_the_password_is_not_shown(self) -> None:
         """URLs stay out of repr."""

@@ -9,11 +9,16 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from mitherm.errors import BadFile, BrokerUnreachable, SchemaTooNew, Unavailable, UsageProblem
+from mitherm.model.report import Report
 from mitherm.primitives.secret import Secret
 from mitherm.publish.influx import InfluxSink, line, write_url
-from mitherm.publish.prometheus import PrometheusSink, exposition, parse_endpoint
+from mitherm.publish.prometheus import METRICS, PrometheusSink, exposition, parse_endpoint
 from mitherm.publish.sink import Sink
 from mitherm.publish.sqlite import VERSION, SqliteSink
 from monitor.reports import report
@@ -188,6 +193,58 @@ def test_the_exposition_format() -> None:
     assert 'mitherm_frames_total{result="new"} 3\n' in text
     assert "\nmitherm_units 1\n" in text
     assert "mitherm_battery_volts{" not in text
+
+
+NAMES = ['say "hi"', "back\\slash", "two\nlines", "Küche €", "", "a,b=c{d}"]
+COUNTERS = {
+    "mitherm_frames_total/result": {"new": 3, "error:tag mismatch": 2},
+    "mitherm_units": {"": 6},
+    "mitherm_last_seen_timestamp_seconds/address": {"A4:C1:38:0A:0B:0C": 1767268800.123},
+}
+
+
+def test_prometheus_reads_what_its_own_library_would_have_written() -> None:
+    """Names, labels, values and types of every metric, also of names that need escaping."""
+    reports = {str(number): report(name=name, unit=f"A4:C1:38:00:00:{number:02X}") for number, name in enumerate(NAMES)}
+    registry = CollectorRegistry()
+    registry.register(_Written(list(reports.values())))
+    ours = _samples(exposition(reports, COUNTERS))
+    assert ours == _samples(generate_latest(registry).decode())
+    assert {dict(labels)["name"] for _, _, labels, _ in ours if "name" in dict(labels)} == set(NAMES)
+
+
+class _Written(Collector):
+    """The same data through prometheus-client."""
+
+    def __init__(self, reports: list[Report]) -> None:
+        self._reports = reports
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in METRICS:
+            family = _family(metric.name, ["address", "name"])
+            for one in self._reports:
+                if (value := metric.value(one)) is not None:
+                    family.add_metric([one.unit, one.name or ""], value)
+            if family.samples:
+                yield family
+        for key, rows in COUNTERS.items():
+            name, _, label = key.partition("/")
+            family = _family(name, [label] if label else [])
+            for value, number in rows.items():
+                family.add_metric([value] if label else [], number)
+            yield family
+
+
+def _family(name: str, labels: list[str]) -> Metric:
+    return (CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily)(name, "", labels=labels)
+
+
+def _samples(text: str) -> set[tuple[str, str, frozenset[tuple[str, str]], float]]:
+    return {
+        (family.type, sample.name, frozenset(sample.labels.items()), sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
 
 
 async def fetch(port: int, request: bytes) -> bytes:

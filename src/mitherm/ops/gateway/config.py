@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar, get_type_hints
+from typing import Self
 
 from mitherm.beacon.keyring import Sender
 from mitherm.errors import FileMissing, SettingsError
@@ -17,9 +16,15 @@ from mitherm.primitives.secret import Secret
 from mitherm.publish.broker import Broker
 from mitherm.publish.homeassistant import DEFAULT_PREFIX
 from mitherm.publish.queue import LIMIT
+from mitherm.store.toml_file import read_toml
 
-LAYOUTS: Final = ("ha", "plain", "both")
-_T = TypeVar("_T")
+
+class LayoutChoice(StrEnum):
+    """Which topics and payloads to publish."""
+
+    HOME_ASSISTANT = "ha"
+    PLAIN = "plain"
+    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +38,14 @@ class MqttConfig:
     key_file: str = ""
     discovery: str = DEFAULT_PREFIX
     """Home Assistant's discovery prefix."""
-    layout: str = "ha"
+    layout: LayoutChoice = LayoutChoice.HOME_ASSISTANT
     queue: int = LIMIT
     """Messages kept on disk while the broker is away."""
     allow_install: bool = False
 
     def __post_init__(self) -> None:
-        if self.layout not in LAYOUTS:
-            raise SettingsError(f"mqtt.layout is one of {', '.join(LAYOUTS)}")
         if self.queue < 1:
-            raise SettingsError("mqtt.queue is at least 1")
+            raise SettingsError("queue is at least 1")
 
     def broker(self, environ: Mapping[str, str]) -> Broker:
         """The broker; MITHERM_MQTT_PASSWORD goes before the file, the file before the URL."""
@@ -102,32 +105,8 @@ class MonitorConfig:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Raises FileMissing, SettingsError; messages quote no values, since URLs may contain passwords."""
-        try:
-            table = tomllib.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            raise FileMissing(f"there is no file {path}") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-            raise SettingsError(f"cannot read {path}: {problem}") from None
-        try:
-            return cls._from(table)
-        except SettingsError as problem:
-            raise SettingsError(f"{path}: {problem.message}", hint=problem.hint) from None
-
-    @classmethod
-    def _from(cls, table: dict[str, Any]) -> Self:
-        inner: dict[str, Any] = {}
-        for name, kind in (("mqtt", MqttConfig), ("influx", InfluxConfig)):
-            if name in table:
-                inner[name] = _made(kind, name, _table(table.pop(name), name))
-        for name in ("only", "ignore"):
-            if name in table:
-                inner[name] = _addresses(table.pop(name), name)
-        units = _table(table.pop("units", {}), "units")
-        inner["units"] = {
-            _address(key): _made(UnitConfig, f"units.{key}", _table(one, key)) for key, one in units.items()
-        }
-        return _made(cls, "", table, inner)
+        """See `read_toml`."""
+        return read_toml(path, cls)
 
     def with_options(
         self,
@@ -139,17 +118,19 @@ class MonitorConfig:
         allow_install: bool = False,
     ) -> MonitorConfig:
         """What was given on the command line goes before the file."""
-        found = self
+        broker, database = self.mqtt, self.influx
         if mqtt is not None:
-            found = replace(found, mqtt=replace(found.mqtt, url=mqtt) if found.mqtt else MqttConfig(mqtt))
+            broker = replace(broker, url=mqtt) if broker else MqttConfig(mqtt)
         if influx is not None:
-            found = replace(found, influx=replace(found.influx, url=influx) if found.influx else InfluxConfig(influx))
-        if allow_install and found.mqtt is not None:
-            found = replace(found, mqtt=replace(found.mqtt, allow_install=True))
+            database = replace(database, url=influx) if database else InfluxConfig(influx)
+        if allow_install and broker is not None:
+            broker = replace(broker, allow_install=True)
         return replace(
-            found,
-            prometheus=found.prometheus if prometheus is None else prometheus,
-            sqlite=found.sqlite if sqlite is None else sqlite,
+            self,
+            mqtt=broker,
+            influx=database,
+            prometheus=self.prometheus if prometheus is None else prometheus,
+            sqlite=self.sqlite if sqlite is None else sqlite,
         )
 
 
@@ -169,40 +150,3 @@ def secret_from(environ: Mapping[str, str], variable: str, file: str) -> Secret 
 
 def _path(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
-
-
-def _table(value: Any, name: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise SettingsError(f"{name} is a table: [{name}]")
-    return value
-
-
-def _made(kind: type[_T], where: str, table: dict[str, Any], inner: dict[str, Any] | None = None) -> _T:
-    """An instance of a configuration class; unknown names and wrong types are refused."""
-    names = [one.name for one in fields(kind)]  # type: ignore[arg-type]
-    types = get_type_hints(kind)
-    prefix = f"{where}." if where else ""
-    for name, value in table.items():
-        if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
-            raise SettingsError(f"unknown setting {prefix}{name}", hint=hint)
-        wanted = (int, float) if types[name] is float else types[name]
-        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
-            raise SettingsError(f"{prefix}{name} has the wrong type")
-    if missing := [name for name in ("url",) if name in names and name not in table]:
-        raise SettingsError(f"{prefix}{missing[0]} is missing")
-    return kind(**table, **(inner or {}))
-
-
-def _addresses(value: Any, name: str) -> tuple[Address, ...]:
-    if not isinstance(value, list):
-        raise SettingsError(f"{name} is a list of addresses")
-    return tuple(_address(one) for one in value)
-
-
-def _address(value: Any) -> Address:
-    try:
-        return Address.parse(value)
-    except (ValueError, AttributeError):
-        raise SettingsError(f"{value!r} is no address") from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mitherm.errors import UsageProblem
 from mitherm.model.address import Address
 from mitherm.ops.bench import Bench
-from mitherm.ops.gateway.config import MonitorConfig, MqttConfig
+from mitherm.ops.gateway.config import LayoutChoice, MonitorConfig, MqttConfig
 from mitherm.ops.gateway.monitor import Monitor
 from mitherm.publish.sink import Sink
 from mitherm.store.inventory import KnownUnit
@@ -73,7 +73,7 @@ def _mqtt(
     layouts: list[Layout] = []
     name = hashlib.sha256(f"{broker}/{broker.base}".encode()).hexdigest()[:12]
     sink = MqttSink(broker, layouts, queue_file=state / "queues" / f"{name}.sqlite", queue_limit=mqtt.queue)
-    if mqtt.layout in ("ha", "both"):
+    if mqtt.layout is not LayoutChoice.PLAIN:
         layout = HomeAssistantLayout(
             broker.base,
             mqtt.discovery,
@@ -89,6 +89,6 @@ def _mqtt(
                 layout.install_topic(),
                 Installer(bench, layout, sink.post, monitor.reload).request,
             )
-    if mqtt.layout in ("plain", "both"):
+    if mqtt.layout is not LayoutChoice.HOME_ASSISTANT:
         layouts.append(PlainLayout(broker.base))
     return sink
