@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mitherm.ops.doctor.finding import Cause
+from mitherm.ops.doctor.finding import NEXT, Cause
 from mitherm.ops.doctor.symptoms import SYMPTOMS
 from mitherm.ops.doctor.table import CAUSES
 
@@ -29,6 +29,7 @@ def page() -> str:
 
 def _row(cause: Cause) -> str:
     command = f"`{cause.command.replace('{unit}', 'UNIT')}`" if cause.command else ""
+    command = "what `mitherm info UNIT` names as next" if cause.command == NEXT else command
     also = f" (also {', '.join(cause.also)})" if cause.also else ""
     return f"| {cause.id}{also} | {cause.title} | {cause.remedy} | {command} | {', '.join(cause.symptoms)} |"
 

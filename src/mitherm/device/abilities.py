@@ -62,6 +62,13 @@ class Abilities:
             _generation(observation),
         )
 
+    @classmethod
+    def known(cls, family: Family, model: str | None, version: str | None) -> Abilities:
+        """Judge a unit by what is known of it without a connection."""
+        candidates = models.candidates(model, version=version)
+        generation = models.generation(candidates, version) if family is Family.STOCK and version else None
+        return cls(family, version, model, candidates, generation=generation)
+
     # --- what the running firmware is ---------------------------------------------------------------------------------
 
     @property

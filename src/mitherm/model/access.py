@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from mitherm.model.record import KeyGeneration
 from mitherm.primitives.secret import Secret
@@ -69,6 +70,10 @@ class Access:
         """Every bind key the unit may encrypt with, the likeliest first, beacon keys included; no duplicates."""
         keys = (one.keys.bind_key for one in (*self.generations, *self.beacon_keys))
         return tuple(dict.fromkeys(key for key in keys if key is not None))
+
+    def without(self, tokens: Collection[Secret]) -> Access:
+        """The same, less the generations of tokens that a unit refused."""
+        return replace(self, generations=tuple(one for one in self.generations if one.keys.token not in tokens))
 
 
 def _current(ranked: tuple[KeyGeneration, ...]) -> KeyGeneration | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from mitherm.device.abilities import Abilities
 from mitherm.device.observation import Observation
-from mitherm.model.family import Family
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import look
+from mitherm.ops.next_step import next_for
 from mitherm.ops.target import resolve
 
 
@@ -28,7 +27,7 @@ def describe_unit(bench: Bench, seen: Observation) -> dict[str, object]:
         "beacon_format": None,
         "bound": seen.registered,
         "reading": None,
-        "next": _next(bench, seen),
+        "next": next_for(seen, bench.stores.vault.access(seen.address)),
         "hardware": identity.hardware,
         "battery_mv": seen.battery_mv,
         "battery_pct": seen.battery_pct,
@@ -36,15 +35,3 @@ def describe_unit(bench: Bench, seen: Observation) -> dict[str, object]:
         "confidence": identity.confidence,
         "evidence": list(identity.evidence),
     }
-
-
-def _next(bench: Bench, seen: Observation) -> str | None:
-    if seen.family.custom:
-        return "flash"
-    if seen.family is not Family.STOCK:
-        return None
-    if seen.registered is not False and bench.stores.vault.current(seen.address) is not None:
-        return "login"
-    if Abilities.of(seen).needs_account or seen.registered:
-        return "keys-needed"
-    return "activate"

@@ -15,6 +15,7 @@ from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
 from mitherm.ops.doctor.host import Host
 from mitherm.ops.doctor.symptoms import Told
+from mitherm.ops.next_step import NextStep, next_for
 from mitherm.store.inventory import KnownUnit
 from mitherm.store.journal import Run
 
@@ -132,6 +133,14 @@ class Evidence:
     def generation_2(self) -> Observation | None:
         """The observation where stock runs that only Mi Home can activate."""
         return self.stock if self.stock is not None and Abilities.of(self.stock).needs_account else None
+
+    @property
+    def next_step(self) -> NextStep | None:
+        """What comes next with the unit. Tokens that it refused are none."""
+        if self.seen is None:
+            return None
+        refuted = {login.token.secret for login in self.logins if login.answer in ("wrong", "refused")}
+        return next_for(self.seen, self.access.without(refuted))
 
     @property
     def answers(self) -> set[LoginAnswer]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from mitherm.model.address import Address
 from mitherm.ops.doctor.evidence import Evidence
+from mitherm.ops.next_step import next_command
+
+NEXT: Final = "{next}"
+"""Stands for the command of the unit's next step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Cause:
     title: str
     remedy: str
     command: str | None
-    """`{unit}` stands for the address; None where no command cures."""
+    """`{unit}` stands for the address, NEXT for the next step; None where no command cures."""
     judge: Judge
     symptoms: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
@@ -70,7 +74,8 @@ class Finding:
 def finding(cause: Cause, proof: Proof, seen: Evidence) -> Finding:
     """Put together what the cause says in general and the proof in particular."""
     command = proof.command or cause.command
-    command = command and command.replace("{unit}", str(seen.unit or "UNIT"))
+    unit = str(seen.unit or "UNIT")
+    command = command and command.replace(NEXT, next_command(seen.next_step, unit)).replace("{unit}", unit)
     remedy, fits = proof.remedy or cause.remedy, seen.says(*cause.symptoms)
     return Finding(cause.id, cause.title, proof.reasons, remedy, command, seen.unit, cause.also, fits)
 

@@ -10,6 +10,7 @@ from mitherm.model.keys import is_invented
 from mitherm.model.operation import Outcome
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Proof, because
+from mitherm.ops.next_step import NextStep
 from mitherm.protocol.pvvx.config import Config
 from mitherm.store.journal import Run
 
@@ -160,7 +161,7 @@ def receiver_shows_nothing(seen: Evidence) -> Proof | None:
     ):
         return because(
             f"{air.encrypted} encrypted beacon(s) heard, and the vault has no bind key of the unit",
-            command="mitherm keys fetch",
+            command=FETCH,
         )
     unread = sorted(one for one in air.formats if one.environmental)
     if not seen.says("home-assistant") or not air.heard or not (unread or air.encrypted):
@@ -184,7 +185,7 @@ def _logging_off(config: bytes | None) -> bool:
         return False
 
 
-FETCH: Final = "mitherm keys fetch"
+FETCH: Final = NextStep.KEYS_NEEDED.command("")
 HOST_FILES: Final = (
     Cause(
         "F17",

@@ -10,13 +10,14 @@ from typing import Final
 from mitherm.model.family import Family
 from mitherm.model.operation import StepKind
 from mitherm.ops.doctor.evidence import Evidence
-from mitherm.ops.doctor.finding import Cause, Judge, Proof, because
+from mitherm.ops.doctor.finding import NEXT, Cause, Judge, Proof, because
+from mitherm.ops.next_step import NextStep
 from mitherm.protocol import uuids
 from mitherm.store.journal import Run
 
 ROW: Final = "mi-home-29/"
 READY: Final = "mitherm bring {unit} --to mi-home-ready"
-FETCH: Final = "mitherm keys fetch"
+FETCH: Final = NextStep.KEYS_NEEDED.command("")
 _NO_HARDWARE: Final = ("", "0000")
 _FROM_ACCOUNT: Final = (
     "No tool can activate this firmware. Add the unit in Mi Home, fetch token and bind key from your account, log in."
@@ -163,7 +164,6 @@ def lost_binding(seen: Evidence) -> Proof | None:
         "the unit answers E0: it holds no keys",
         f"the vault has {len(seen.access.tokens)} token(s) of it",
         f"its DID {seen.stock.did} is still there, as after the reset pad" if seen.stock.did else None,
-        command=FETCH if seen.generation_2 is not None else "mitherm activate {unit}",
     )
 
 
@@ -328,7 +328,7 @@ ROWS: Final = (
         activation_hangs,
         "Activation never ends, a token is shown: 2.1.1_0159 did not store it",
         _FROM_ACCOUNT,
-        FETCH,
+        NEXT,
         "activating",
         also="F1",
     ),
@@ -337,7 +337,7 @@ ROWS: Final = (
         activation_refused,
         "Activation never ends, no token is shown: 2.1.1_0159 without a DID",
         _FROM_ACCOUNT,
-        FETCH,
+        NEXT,
         "activating",
         also="F1",
     ),
@@ -346,7 +346,7 @@ ROWS: Final = (
         lost_frame,
         "Activation never ends on stock 1.x: the page lost a frame",
         "Try again; mitherm sends lost frames again.",
-        "mitherm activate {unit}",
+        NEXT,
         "activating",
         also="F1",
     ),
@@ -355,7 +355,7 @@ ROWS: Final = (
         registration_failed,
         "Registration failed: the DID the page sent is not the unit's",
         "Read the DID anew and send it back unchanged, which mitherm does; repeat.",
-        "mitherm activate {unit}",
+        NEXT,
         "registration-failed",
     ),
     _row(
@@ -363,7 +363,7 @@ ROWS: Final = (
         lost_binding,
         "Login refused with E0: the unit was reset, its binding is gone",
         "Add the unit again (Mi Home; or activate stock 1.x) and fetch its keys anew.",
-        FETCH,
+        NEXT,
         "not-registered",
     ),
     _row(
@@ -389,7 +389,7 @@ ROWS: Final = (
         silent_login,
         "Login gets no answer: an earlier procedure is still inside its 30 s",
         "Disconnect, wait half a minute, connect again; mitherm connects anew by itself.",
-        "mitherm login {unit}",
+        NEXT,
         "login-silent",
     ),
     _row(

@@ -7,13 +7,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from mitherm.model import models
+from mitherm.device.abilities import Abilities
+from mitherm.model.access import Access
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
+from mitherm.model.report import Report
 from mitherm.ops.bench import Bench
 from mitherm.ops.hearing.advertiser import Advertiser
 from mitherm.ops.hearing.listen import adverts, all_keys, key_ring
 from mitherm.ops.hearing.receiver import Receiver
+from mitherm.ops.next_step import NextStep, next_step
 
 _NO_SIGNAL_DBM: Final = -999
 """Sorts below every level that a radio reports."""
@@ -38,7 +41,7 @@ class ScannedUnit:
     humidity_pct: float | None
     battery_pct: int | None
     battery_mv: int | None
-    next: str | None
+    next: NextStep | None
     """What can be done with it now."""
 
 
@@ -82,29 +85,13 @@ def _scanned(bench: Bench, receiver: Receiver, unit: Advertiser) -> ScannedUnit:
         humidity_pct=report.humidity_pct,
         battery_pct=report.battery_pct,
         battery_mv=report.battery_mv,
-        next=_next(bench, unit, report.model, report.family, report.version),
+        next=_next(bench, report),
     )
 
 
-def _next(bench: Bench, unit: Advertiser, model: str | None, family: Family, version: str | None) -> str | None:
-    """What can be done now (virtual-unit.md 7, last paragraph)."""
-    if family.custom:
-        return "flash"
-    if family is not Family.STOCK or unit.address is None:
+def _next(bench: Bench, report: Report) -> NextStep | None:
+    """What can be done now (virtual-unit.md 7, last paragraph); nothing with stock whose address the system hides."""
+    if report.address is None and not report.family.custom:
         return None
-    group = _stock_of(model, version)
-    if group is not None and not group.needs_login(None):
-        return "flash" if group.supports_ota else None
-    if bench.stores.vault.access(unit.address).tokens:
-        return "login"
-    if unit.state.encrypted_s is not None:
-        return "keys-needed"
-    if version is None:
-        return None
-    generation = group.generation if group is not None else 2 if models.account_line(version) else 1
-    return {1: "activate", 2: "keys-needed"}.get(generation or 0)
-
-
-def _stock_of(model: str | None, version: str | None) -> models.Stock | None:
-    board = models.board(model, version=version)
-    return board.stock_of(version) if board is not None else None
+    access = bench.stores.vault.access(report.address) if report.address is not None else Access()
+    return next_step(Abilities.known(report.family, report.model, report.version), access, report.bound)

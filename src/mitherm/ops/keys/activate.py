@@ -7,7 +7,8 @@ from typing import Final
 
 from mitherm.device.abilities import Abilities
 from mitherm.device.observation import Observation
-from mitherm.errors import KeysMismatch, KeysMissing, LinkError, MiAuthRefused, NotSupported
+from mitherm.errors import GuardRefused, KeysMismatch, KeysMissing, LinkError, MiAuthRefused, NotSupported
+from mitherm.model.access import Access
 from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
@@ -18,6 +19,7 @@ from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.keys.login import login_with_vault
 from mitherm.ops.look import look
+from mitherm.ops.next_step import KEYS_HINT, NextStep, next_command, next_for
 from mitherm.protocol.events import StepDone
 from mitherm.protocol.mi.client import login, register
 from mitherm.radio.driver import run
@@ -28,9 +30,7 @@ GENERATION_2: Final = (
     "stock 2.1.1_0159 accepts no keys made here: add the unit in Mi Home, fetch token and bind key from your account, "
     "and put them into the vault"
 )
-GENERATION_2_HINT: Final = (
-    "`mitherm keys fetch` (from your account) or `mitherm keys import FILE`, then repeat this command"
-)
+GENERATION_2_HINT: Final = f"{KEYS_HINT}, then repeat this command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,9 @@ async def activate(bench: Bench, address: Address) -> Activated:
     """
     with bench.stores.journal.operation("activate", address, bench.wall) as entry:
         found = await look(bench, address)
-        _check_kind(found.seen)
-        if found.seen.registered and bench.stores.vault.access(address).can_log_in:
+        access = bench.stores.vault.access(address)
+        _check_kind(found.seen, access)
+        if found.seen.registered and access.can_log_in:
             try:
                 generation = await login_with_vault(bench, address)
             except KeysMismatch:
@@ -72,21 +73,31 @@ async def activate(bench: Bench, address: Address) -> Activated:
         return Activated(generation, Outcome.ACTIVATED)
 
 
-def _check_kind(seen: Observation) -> None:
+def _check_kind(seen: Observation, access: Access) -> None:
+    step = next_for(seen, access)
     if seen.family.custom:
         raise NotSupported(
             f"{seen.label} runs: custom firmware needs no activation",
-            hint="flash it directly: mitherm flash UNIT IMAGE",
+            hint=f"flash it directly: `{next_command(step, seen.address)}`",
         )
     if seen.family is not Family.STOCK:
         raise NotSupported(f"{seen.label} cannot be activated")
     if Abilities.of(seen).needs_account:
-        raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)
+        needed = step in (None, NextStep.KEYS_NEEDED)
+        raise KeysMissing(
+            GENERATION_2,
+            hint=GENERATION_2_HINT if needed else f"`{next_command(step, seen.address)}` is possible already",
+        )
 
 
 def _check(bench: Bench, address: Address, seen: Observation, goal: str = "") -> None:
     bench.stores.vault.check_writable(address)
-    enforce(RULES, Case("activate", address, seen, goal=goal), bench.waivers)
+    try:
+        enforce(RULES, Case("activate", address, seen, goal=goal), bench.waivers)
+    except GuardRefused as refusal:
+        if refusal.rule == "H9":
+            refusal.hint = f"to use the keys it holds: {KEYS_HINT}"
+        raise
 
 
 async def register_unit(

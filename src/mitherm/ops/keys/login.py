@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
+from mitherm.device.abilities import Abilities
 from mitherm.errors import KeysMismatch, KeysMissing, LinkError
-from mitherm.model.access import LoginToken
+from mitherm.model.access import Access, LoginToken
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.model.operation import StepKind
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Bench
+from mitherm.ops.next_step import KEYS_HINT, NextStep, next_command, next_step
 from mitherm.ops.target import find
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import StepDone
@@ -49,15 +51,25 @@ async def logged_in(bench: Bench, address: Address) -> AsyncIterator[tuple[Link,
     """
     tokens = bench.stores.vault.access(address).tokens
     if not tokens:
-        raise KeysMissing(
-            f"the vault has no token of {address}",
-            hint="`mitherm keys fetch` (from your account), `mitherm keys import FILE`, or for a stock 1.x unit `mitherm activate`",
-        )
+        raise KeysMissing(f"the vault has no token of {address}", hint=_without_token(bench, address))
     async with AsyncExitStack() as stack:
         link, token = await _first_that_opens(bench, address, tokens, stack)
         generation = bench.stores.vault.confirm(token.generation, bench.wall())
         bench.tell(StepDone(StepKind.LOGIN, f"logged in with keys {generation.keys.fingerprint}"))
         yield link, generation
+
+
+def _without_token(bench: Bench, address: Address) -> str:
+    """What leads on, as far as the unit is known without a look at it."""
+    known = bench.stores.inventory.get(address)
+    if known is None or known.family is None:
+        return f"{KEYS_HINT}; `{next_command(None, address)}` tells what else is possible"
+    abilities = Abilities.known(known.family, known.model, known.version)
+    step = next_step(abilities, Access(), known.bound)
+    if step is NextStep.KEYS_NEEDED:
+        renew = f"; `{NextStep.ACTIVATE.command(address)} --replace-keys` makes new ones, and Mi Home loses the unit"
+        return KEYS_HINT + (renew if abilities.generation == 1 else "")
+    return f"`{next_command(step, address)}` is possible without"
 
 
 async def _first_that_opens(

@@ -20,6 +20,7 @@ from mitherm.model.family import Family
 from mitherm.model.models import EXTENDED_BY, same_version
 from mitherm.ops.files.images import ImageRequest, SelectedImage
 from mitherm.ops.keys.activate import GENERATION_2, GENERATION_2_HINT
+from mitherm.ops.next_step import KEYS_HINT
 from mitherm.ops.updating.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step
 
 GOALS: Final = ("pvvx", "atc1441", "stock", "mi-home-ready")
@@ -223,7 +224,7 @@ def _access(seen: Observation, assets: Assets) -> tuple[Step, ...]:
         return (Activate("stock firmware takes an update only after a login, and a login needs keys"),)
     raise KeysMissing(
         "the unit holds keys that the vault does not have",
-        hint="import them with `mitherm keys import`, or let new ones replace them with --replace-keys "
+        hint=f"{KEYS_HINT}, or let new ones replace them with --replace-keys "
         "(whoever uses the old ones, such as Mi Home, then loses the unit)",
     )
 
