@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,104 @@ def test_a_rehearsal_knows_a_unit_whose_token_alone_is_known(
     units.say("login", unit, "--token")
     _, told = units.text("bring", unit, "--to", "pvvx", "--dry-run")
     assert "twin: logged in" in told and "activated" not in told
+
+
+# --- what comes next: one answer --------------------------------------------------------------------------------------
+
+STOCK, CLOUD = "stock-1.0.0_0130", SIGNED
+UNBOUND, BOUND = "", ",bound=mi-home"
+FETCH, LOGIN, ACTIVATE = "mitherm keys fetch", "mitherm login A4:C1:38:00:00:01", "mitherm activate A4:C1:38:00:00:01"
+FLASH = "mitherm flash A4:C1:38:00:00:01 IMAGE"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A unit, what the vault has of it, and what comes next."""
+
+    spec: str
+    vault: str
+    word: str
+    command: str
+    activate: tuple[int, str | None]
+    """Exit code and rule of `activate`."""
+
+
+SITUATIONS = {
+    "D2: bound 1.x, bind key": Situation(STOCK + BOUND, "bind key", "keys-needed", FETCH, (4, "H9")),
+    "bound 1.x, nothing": Situation(STOCK + BOUND, "", "keys-needed", FETCH, (4, "H9")),
+    "bound 1.x, token": Situation(STOCK + BOUND, "token", "login", LOGIN, (0, None)),
+    "bound 1.x, token of other keys": Situation(STOCK + BOUND, "wrong", "login", FETCH, (4, "H9")),
+    "unbound 1.x, nothing": Situation(STOCK + UNBOUND, "", "activate", ACTIVATE, (0, None)),
+    "unbound 1.x, bind key": Situation(STOCK + UNBOUND, "bind key", "activate", ACTIVATE, (0, None)),
+    "unbound 1.x, token": Situation(STOCK + UNBOUND, "wrong", "activate", ACTIVATE, (0, None)),
+    "bound 2.x, bind key": Situation(CLOUD + BOUND, "bind key", "keys-needed", FETCH, (5, None)),
+    "bound 2.x, token": Situation(CLOUD + BOUND, "token", "login", LOGIN, (5, None)),
+    "unbound 2.x": Situation(CLOUD + UNBOUND, "", "keys-needed", FETCH, (5, None)),
+    "pvvx": Situation("pvvx-5.8", "", "flash", FLASH, (2, None)),
+    "atc1441, bind key": Situation("atc1441", "bind key", "flash", FLASH, (2, None)),
+}
+
+
+def fill(units: Units, what: str) -> None:
+    """Put it into the vault."""
+    keys = {"bind key": MiKeys(bind_key=secret(BIND_KEY)), "wrong": MiKeys(token=secret(TOKEN))}.get(what)
+    if what == "token":
+        record = MiRecordStore(NorFlash(bytearray(units.flash(0))), MI_STORE).find(KEYS)
+        assert record is not None
+        keys = MiKeys.from_record(record, None)
+    if keys is not None:
+        vault().add(UNIT, keys, "typed", wall())
+
+
+@pytest.mark.parametrize("situation", SITUATIONS.values(), ids=SITUATIONS)
+def test_four_commands_give_one_next_step(make: Callable[..., Units], situation: Situation) -> None:
+    """`info`, `scan`, `doctor` and `activate` agree (defect D2), and what they say to type works.
+
+    Where the vault's token is another unit's, `info` and `scan` cannot know; those who tried it say what leads on.
+    """
+    units = make(situation.spec)
+    unit = units.addresses[0]
+    fill(units, situation.vault)
+    assert units.say("info", unit)["unit"]["next"] == situation.word  # type: ignore[index]
+    (seen,) = units.say("scan")["units"]  # type: ignore[misc]
+    assert seen["next"] == situation.word
+    out, said = units.text("doctor", unit)
+    assert situation.command in out + said
+    code, rule = situation.activate
+    told = units.say("activate", unit, code=code)
+    if code:
+        assert told["rule"] == rule
+        assert situation.command in str(told["hint"])
+    elif situation.word == "activate":
+        assert told["outcome"] == "activated"
+
+
+def test_closing_words_are_commands(make: Callable[..., Units], type_key: Callable[[Units, str, str], None]) -> None:
+    """From a unit out of the box to readings, by typing what was said last."""
+    units = make(STOCK)
+    unit = units.addresses[0]
+
+    def next_after(*words: str) -> str:
+        _, said = units.text(*words)
+        return said.strip().splitlines()[-1]
+
+    assert next_after("scan") == f"Next: mitherm info {unit}"
+    assert next_after("info", unit) == f"Next: mitherm activate {unit}"
+    assert next_after("activate", unit) == f"Next: mitherm bring {unit} --to pvvx"
+    assert next_after("login", unit) == f"Next: mitherm bring {unit} --to pvvx"
+    assert next_after("bring", unit, "--to", "pvvx", "--yes") == "Next: mitherm monitor"
+    assert next_after("info", unit) == f"Next: mitherm flash {unit} IMAGE"
+    assert next_after("keys", "erase", unit, "--yes") == f"Next: mitherm bring {unit} --to mi-home-ready"
+    assert next_after("bring", unit, "--to", "mi-home-ready", "--yes") == "Next: mitherm keys fetch"
+
+
+def test_a_login_without_a_token_says_what_is_possible(make: Callable[..., Units]) -> None:
+    """As far as the unit is known: nothing that would fail is named."""
+    units = make(STOCK + BOUND)
+    unit = units.addresses[0]
+    assert f"mitherm info {unit}" in str(units.say("login", unit, code=5)["hint"])
+    units.say("info", unit)
+    hint = str(units.say("login", unit, code=5)["hint"])
+    assert FETCH in hint and f"{ACTIVATE} --replace-keys" in hint
+    units.say("activate", unit, "--replace-keys")
+    units.say("login", unit)

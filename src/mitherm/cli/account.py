@@ -60,7 +60,14 @@ def fetch_command(app: App, regions: tuple[str, ...], by_password: bool, account
     from mitherm.ops.keys.account import fetch_keys
 
     done = fetch_keys(_service(app), stores().vault, regions=regions or REGIONS, credentials=credentials)
-    return app.finish(_result(done, reveal), lambda result: _render(app, result))
+
+    def render(result: Mapping[str, Any]) -> None:
+        from mitherm.ops.next_step import after_import
+
+        _render(app, result)
+        app.terminal.suggest(*dict.fromkeys(after_import(stores(), unit.generation.address) for unit in done.units))
+
+    return app.finish(_result(done, reveal), render)
 
 
 def _service(app: App) -> Service:

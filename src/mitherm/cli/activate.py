@@ -15,6 +15,7 @@ from mitherm.cli.options import command, unit_argument
 from mitherm.cli.waivers import waived, waiver_options
 from mitherm.model.operation import Outcome
 from mitherm.ops.keys.activate import activate
+from mitherm.ops.next_step import after_login
 from mitherm.ops.target import resolve
 
 
@@ -47,5 +48,6 @@ def activate_command(app: App, /, unit: str, reveal: bool, **options: Any) -> in
         if not result["changed"]:
             app.terminal.say("Nothing to do: the vault's keys open this unit already.")
         render_keys(app, result)
+        app.terminal.suggest(after_login(result["keys"][0]["address"]))
 
     return app.finish(app.run(work), render)

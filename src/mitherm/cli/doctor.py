@@ -73,7 +73,12 @@ def doctor_command(
         "bundle": str(file) if file is not None else None,
         "changed": False,
     }
-    return app.finish(result, lambda result: _render(app, result))
+
+    def render(result: Mapping[str, Any]) -> None:
+        _render(app, result)
+        app.terminal.suggest(*done.next_commands)
+
+    return app.finish(result, render)
 
 
 def _host(app: App, address: Address | None) -> Host:

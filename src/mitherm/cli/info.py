@@ -54,6 +54,8 @@ def _render(app: App, unit: Mapping[str, Any]) -> None:
     )
     for reason in unit["evidence"]:
         app.terminal.say(f"  - {reason}")
+    if unit["next"] is not None:
+        app.terminal.suggest(unit["next"].command(unit["address"]))
 
 
 def _with(value: object, unit: str) -> str | None:

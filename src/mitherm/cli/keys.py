@@ -30,6 +30,7 @@ from mitherm.ops.keys.import_export import (
     import_typed,
     in_use,
 )
+from mitherm.ops.next_step import after_import
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Notice
 from mitherm.store.atomic import write_durably
@@ -136,7 +137,13 @@ def import_(
         "changed": bool(new),
     }
     check_complete(done, result)
-    return app.finish(result, lambda result: _render_imported(app, result))
+
+    def render(result: Mapping[str, Any]) -> None:
+        _render_imported(app, result)
+        units = dict.fromkeys(one.address for one in done.generations)
+        app.terminal.suggest(*dict.fromkeys(after_import(stores(), unit) for unit in units))
+
+    return app.finish(result, render)
 
 
 def _from_files(files: tuple[Path, ...], address: Address | None) -> Imported:

@@ -18,6 +18,7 @@ from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench
 from mitherm.ops.keys import unit_keys
 from mitherm.ops.keys.proof import DURATION_S, KeyTest, check_keys, raise_unless_proven
+from mitherm.ops.next_step import after_erase, after_restore
 from mitherm.ops.target import resolve
 
 _R = TypeVar("_R")
@@ -113,7 +114,13 @@ def _finish_replaced(app: App, done: unit_keys.Replaced) -> int:
         Outcome.VERIFIED: f"{done.now.address} holds {done.now.keys.fingerprint} now, read back from it.",
         Outcome.DRY_RUN: f"Dry run: {done.now.keys.fingerprint} would be written; nothing was.",
     }.get(done.outcome, f"Nothing to do: {done.now.address} holds {done.now.keys.fingerprint} already.")
-    return app.finish(result, lambda result: app.terminal.say(text))
+
+    def render(result: Mapping[str, Any]) -> None:
+        app.terminal.say(text)
+        if done.changed:
+            app.terminal.suggest(after_restore(done.now.address))
+
+    return app.finish(result, render)
 
 
 @command("erase", examples="mitherm keys erase A4:C1:38:00:00:01 --yes")
@@ -122,13 +129,19 @@ def _finish_replaced(app: App, done: unit_keys.Replaced) -> int:
 @click.pass_obj
 def erase(app: App, /, unit: str, **options: Any) -> int:
     """Erase DID and keys of a unit on pvvx firmware, so that Mi Home takes it for a new one. They are saved first."""
-    outcome = _on_unit(app, unit, unit_keys.erase, options)
+    done = _on_unit(app, unit, unit_keys.erase, options)
     text = {
         Outcome.VERIFIED: "DID and keys are gone from the unit; the vault has them.",
         Outcome.DRY_RUN: "Dry run: DID and keys would be erased; nothing was.",
-    }.get(outcome, "Nothing to do: the unit holds no Mi records.")
-    result = {"outcome": outcome, "changed": outcome.changed}
-    return app.finish(result, lambda result: app.terminal.say(text))
+    }.get(done.outcome, "Nothing to do: the unit holds no Mi records.")
+    result = {"outcome": done.outcome, "changed": done.changed}
+
+    def render(result: Mapping[str, Any]) -> None:
+        app.terminal.say(text)
+        if done.changed:
+            app.terminal.suggest(after_erase(done.address))
+
+    return app.finish(result, render)
 
 
 @command(

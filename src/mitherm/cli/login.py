@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -14,6 +16,7 @@ from mitherm.cli.options import command, unit_argument
 from mitherm.cli.questions import parse_token
 from mitherm.errors import AnswerNeeded
 from mitherm.ops.keys.login import login_with_token, login_with_vault
+from mitherm.ops.next_step import after_login
 from mitherm.ops.target import resolve
 from mitherm.primitives.secret import Secret
 
@@ -46,7 +49,11 @@ def login_command(app: App, unit: str, ask_token: bool) -> int:
                 generation = await login_with_vault(bench, address)
             return {"keys": [key(generation, reveal=False)], "changed": False}
 
-    return app.finish(app.run(work), lambda result: render_keys(app, result))
+    def render(result: Mapping[str, Any]) -> None:
+        render_keys(app, result)
+        app.terminal.suggest(after_login(result["keys"][0]["address"]))
+
+    return app.finish(app.run(work), render)
 
 
 def _token() -> Secret:

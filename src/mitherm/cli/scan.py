@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -14,7 +14,9 @@ from mitherm.cli.context import App
 from mitherm.cli.documents.units import scanned_unit
 from mitherm.cli.options import command
 from mitherm.cli.signals import until_signal
+from mitherm.model.family import Family
 from mitherm.ops.hearing.scan import ScannedUnit, scan, watch
+from mitherm.ops.next_step import next_command
 
 
 @command(
@@ -40,8 +42,19 @@ def scan_command(app: App, duration: float, watching: bool) -> int:
         async with open_bench(app) as bench:
             return await scan(bench, duration)
 
-    units = [scanned_unit(unit) for unit in app.run(work)]
-    return app.finish({"units": units, "changed": False}, lambda result: _render(app, result))
+    units = app.run(work)
+
+    def render(result: Mapping[str, Any]) -> None:
+        _render(app, result)
+        app.terminal.suggest(*_next_commands(units))
+
+    return app.finish({"units": [scanned_unit(unit) for unit in units], "changed": False}, render)
+
+
+def _next_commands(units: Sequence[ScannedUnit]) -> list[str]:
+    """One per unit that can be named and whose firmware is known."""
+    ours = [unit for unit in units if unit.address is not None and unit.family is not Family.UNKNOWN]
+    return [next_command(unit.next, unit.unit) for unit in ours]
 
 
 async def _watch(app: App) -> None:

@@ -141,6 +141,13 @@ class Terminal:
         """A line of data on stdout, without rich: most commands end with one, and a start is everybody's."""
         click.echo(text)
 
+    def suggest(self, *commands: str) -> None:
+        """Closing words: what comes next, as commands to type. On stderr: it is no data."""
+        if self.quiet:
+            return
+        for command in commands:
+            self.err.print(f"[dim]Next:[/] {_plain(command)}")
+
     def error(self, error: MithermError) -> None:
         """What happened, what became of the unit, what to do next."""
         self.close_progress()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from mitherm.cli.bench import open_bench
+from mitherm.cli.bench import open_bench, stores
 from mitherm.cli.context import App
 from mitherm.cli.documents.updates import update
 from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench
+from mitherm.ops.next_step import after_update
 from mitherm.ops.updating.execute import UpdateResult
 
 
@@ -20,7 +21,15 @@ def carry_out(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitabl
         async with open_bench(app, waivers=waivers) as bench:
             return await act(bench)
 
-    return app.finish(update(app.run(work)), lambda shown: _render(app, shown))
+    result = app.run(work)
+
+    def render(shown: Mapping[str, Any]) -> None:
+        _render(app, shown)
+        if result.outcome is not Outcome.DRY_RUN:
+            access = stores().vault.access(result.after.address)
+            app.terminal.suggest(after_update(result.after, access, result.plan.goal))
+
+    return app.finish(update(result), render)
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

@@ -10,11 +10,12 @@ from mitherm.device.observation import Observation
 from mitherm.model.access import Access
 from mitherm.model.address import Address
 from mitherm.model.family import Family
+from mitherm.ops.bench import Stores
 
 KEYS_HINT: Final = "`mitherm keys fetch` (from your account) or `mitherm keys import FILE`"
 """How keys that are needed get into the vault."""
 MONITOR: Final = "mitherm monitor"
-"""What custom firmware was put on for."""
+"""What custom firmware was put on for, and what bind keys are for."""
 
 
 class NextStep(StrEnum):
@@ -73,6 +74,23 @@ def next_command(step: NextStep | None, unit: Address | str) -> str:
 def after_login(unit: Address | str) -> str:
     """What to type once the unit's keys are known: the update that they open."""
     return f"mitherm bring {unit} --to pvvx"
+
+
+def after_import(stores: Stores, unit: Address) -> str:
+    """What to type once keys are in the vault: a token is tried, a bind key reads beacons."""
+    known = stores.inventory.get(unit)
+    custom = known is not None and known.family is not None and known.family.custom
+    return NextStep.LOGIN.command(unit) if stores.vault.access(unit).can_log_in and not custom else MONITOR
+
+
+def after_erase(unit: Address | str) -> str:
+    """What to type once a unit on custom firmware holds no identity."""
+    return f"mitherm bring {unit} --to mi-home-ready"
+
+
+def after_restore(unit: Address | str) -> str:
+    """What to type once other keys were written into a unit."""
+    return f"mitherm keys test {unit}"
 
 
 def after_update(observation: Observation, access: Access, goal: str) -> str:

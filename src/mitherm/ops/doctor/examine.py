@@ -22,6 +22,7 @@ from mitherm.ops.doctor.symptoms import Told
 from mitherm.ops.doctor.table import diagnose
 from mitherm.ops.hearing.listen import all_keys, key_ring
 from mitherm.ops.hearing.receiver import Receiver
+from mitherm.ops.next_step import next_command
 from mitherm.ops.target import resolve
 
 LISTEN_S: Final = 12.0
@@ -46,6 +47,13 @@ class Examination:
         first = [one for one in host if one.id == RADIO_UNUSABLE]
         found = [*first, *units, *(one for one in host if one not in first)]
         return sorted(found, key=lambda one: not one.fits)
+
+    @property
+    def next_commands(self) -> list[str]:
+        """What to type next about each unit that was looked at and for which no finding names a command."""
+        answered = {finding.unit for finding in self.findings if finding.command is not None}
+        looked_at = [one for one in self.evidence if one.unit is not None and one.seen is not None]
+        return [next_command(one.next_step, str(one.unit)) for one in looked_at if one.unit not in answered]
 
     @property
     def units(self) -> list[Address]:

@@ -53,6 +53,19 @@ class Replaced:
         return self.outcome.changed
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What became of the unit's DID and keys."""
+
+    address: Address
+    outcome: Outcome
+
+    @property
+    def changed(self) -> bool:
+        """Whether they are gone now, and were not before."""
+        return self.outcome.changed
+
+
 async def backup(bench: Bench, address: Address, *, raw: bool = False) -> Saved:
     """Copy all Mi records of the unit into the vault. `raw`: the flash sectors too. Raises NotSupported off pvvx."""
     with bench.stores.journal.operation("keys backup", address, bench.wall) as entry:
@@ -84,8 +97,8 @@ async def swap(bench: Bench, address: Address) -> Replaced:
         return replaced
 
 
-async def erase(bench: Bench, address: Address) -> Outcome:
-    """Save the Mi records, then erase them; returns the outcome. Raises GuardRefused (H10) unless they are saved."""
+async def erase(bench: Bench, address: Address) -> Erased:
+    """Save the Mi records, then erase them. Raises GuardRefused (H10) unless they are saved."""
     with bench.stores.journal.operation("keys erase", address, bench.wall, sorted(bench.waivers)) as entry:
         _, records = await _readable(bench, address)
         if records.empty:
@@ -100,7 +113,7 @@ async def erase(bench: Bench, address: Address) -> Outcome:
             _all_superseded(bench, address)
             outcome = Outcome.VERIFIED
         entry.outcome(outcome)
-        return outcome
+        return Erased(address, outcome)
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
