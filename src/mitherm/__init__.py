@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from mitherm.beacon.decode import decode
     from mitherm.beacon.keys import BeaconKey
     from mitherm.errors import GuardRefused, KeyProblem, LinkError, MithermError, NotVerified, Unavailable
+    from mitherm.image.catalogue import Catalogue
     from mitherm.image.inspect import inspect as inspect_image
     from mitherm.image.inspection import Inspection
+    from mitherm.image.signature import Signature
     from mitherm.model.address import Address
     from mitherm.model.keys import MiKeys
     from mitherm.model.reading import Reading, Undecoded
@@ -22,18 +24,24 @@ if TYPE_CHECKING:
     from mitherm.model.report import Report
     from mitherm.model.sighting import Sighting
     from mitherm.ops.bench import Bench, Stores
+    from mitherm.ops.files.catalogue_file import read_catalogue
+    from mitherm.ops.files.fetch import fetch as fetch_file
+    from mitherm.ops.files.firmware import add_files, inspect_file, published_files, synthesise, verify_file
+    from mitherm.ops.files.images import SelectedImage
+    from mitherm.ops.files.library import ImageSource
     from mitherm.ops.hearing.listen import listen
     from mitherm.ops.hearing.scan import ScannedUnit, scan, watch
     from mitherm.ops.info import info
     from mitherm.ops.keys.activate import activate
     from mitherm.ops.keys.login import login_with_token, login_with_vault
     from mitherm.ops.updating.flash import bring, flash
+    from mitherm.ops.updating.paths import UpdatePath, update_paths
     from mitherm.primitives.secret import Secret
     from mitherm.radio.driver import run
     from mitherm.radio.gatt import Radio
     from mitherm.radio.link import Link
     from mitherm.store.vault import Vault
-    from mitherm.wiring.bench import open_bench
+    from mitherm.wiring.bench import open_bench, open_images
     from mitherm.wiring.loops import run_program
 
 __version__ = "0.1.0"
@@ -42,7 +50,9 @@ _HOMES: Final = {
     "Address": "model.address",
     "BeaconKey": "beacon.keys",
     "Bench": "ops.bench",
+    "Catalogue": "image.catalogue",
     "GuardRefused": "errors",
+    "ImageSource": "ops.files.library",
     "Inspection": "image.inspection",
     "KeyGeneration": "model.record",
     "KeyProblem": "errors",
@@ -56,24 +66,36 @@ _HOMES: Final = {
     "Report": "model.report",
     "ScannedUnit": "ops.hearing.scan",
     "Secret": "primitives.secret",
+    "SelectedImage": "ops.files.images",
     "Sighting": "model.sighting",
+    "Signature": "image.signature",
     "Stores": "ops.bench",
     "Unavailable": "errors",
     "Undecoded": "model.reading",
+    "UpdatePath": "ops.updating.paths",
     "Vault": "store.vault",
     "activate": "ops.keys.activate",
+    "add_files": "ops.files.firmware",
     "bring": "ops.updating.flash",
     "decode": "beacon.decode",
+    "fetch_file": "ops.files.fetch:fetch",
     "flash": "ops.updating.flash",
     "info": "ops.info",
+    "inspect_file": "ops.files.firmware",
     "inspect_image": "image.inspect:inspect",
     "listen": "ops.hearing.listen",
     "login_with_token": "ops.keys.login",
     "login_with_vault": "ops.keys.login",
     "open_bench": "wiring.bench",
+    "open_images": "wiring.bench",
+    "published_files": "ops.files.firmware",
+    "read_catalogue": "ops.files.catalogue_file",
     "run": "radio.driver",
     "run_program": "wiring.loops",
     "scan": "ops.hearing.scan",
+    "synthesise": "ops.files.firmware",
+    "update_paths": "ops.updating.paths",
+    "verify_file": "ops.files.firmware",
     "watch": "ops.hearing.scan",
 }
 """Public name -> module, and the name there where it differs."""
@@ -82,7 +104,9 @@ __all__ = [
     "Address",
     "BeaconKey",
     "Bench",
+    "Catalogue",
     "GuardRefused",
+    "ImageSource",
     "Inspection",
     "KeyGeneration",
     "KeyProblem",
@@ -96,25 +120,37 @@ __all__ = [
     "Report",
     "ScannedUnit",
     "Secret",
+    "SelectedImage",
     "Sighting",
+    "Signature",
     "Stores",
     "Unavailable",
     "Undecoded",
+    "UpdatePath",
     "Vault",
     "__version__",
     "activate",
+    "add_files",
     "bring",
     "decode",
+    "fetch_file",
     "flash",
     "info",
+    "inspect_file",
     "inspect_image",
     "listen",
     "login_with_token",
     "login_with_vault",
     "open_bench",
+    "open_images",
+    "published_files",
+    "read_catalogue",
     "run",
     "run_program",
     "scan",
+    "synthesise",
+    "update_paths",
+    "verify_file",
     "watch",
 ]
 

@@ -285,3 +285,27 @@ def test_a_table_warns_of_more_never_of_less(tmp_path: Path) -> None:
     assert [row.text for row in known_bad(newer, withdrawn, UnitFacts())] == ["it was withdrawn"]
     assert known_bad(newer, old, UnitFacts(family=Family.STOCK))
     assert known_bad(shipped_catalogue(), withdrawn, UnitFacts()) == ()
+
+
+DARK = {"image": {"family": "pvvx", "version": "5.8"}, "unit": {"hardware": ["B1.4"]}, "verdict": "blank"} | {
+    "rule": "F4",
+    "text": "the display of B1.4 stays dark with it",
+    "source": "this test",
+}
+
+
+@pytest.mark.parametrize(("rows", "display"), [([DARK], "blank"), ([], "ok")])
+def test_guards_and_rehearsal_use_one_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[dict[str, Any]], display: str
+) -> None:
+    """What a newer table warns of, the guard refuses, and the twin of the dry run shows."""
+    path, units = tmp_path / "table.json", tmp_path / "units"
+    path.write_text(json.dumps(table(date="2099-01-01", known_bad=rows)))
+    assert run(["virtual", "create", str(units), "--unit", "pvvx-5.7,address=A4:C1:38:00:00:01,hardware=B1.4"]) == 0
+    assert run(["firmware", "synth", "pvvx-5.8", "--add"]) == 0
+    flash = ["--radio", f"virtual:{units}", "--catalogue", str(path), "flash", "A4:C1:38:00:00:01", "pvvx-5.8", "--yes"]
+    assert run([*flash, "--dry-run"]) == (4 if rows else 0)
+    capsys.readouterr()
+    assert run([*flash, "--dry-run", "--allow-blank-display", "--json"]) == 0
+    result = assert_document(capsys.readouterr().out, "flash")["result"]
+    assert result["rehearsal"]["final"]["display"] == display

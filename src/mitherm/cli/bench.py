@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from mitherm.cli.context import App
 from mitherm.cli.questions import type_token
 from mitherm.ops.bench import Bench
-from mitherm.ops.files.library import ImageSource
 from mitherm.wiring import bench as wiring
 from mitherm.wiring.bench import open_stores as stores
 from mitherm.wiring.bench import present
+
+if TYPE_CHECKING:
+    from mitherm.ops.files.library import ImageSource
 
 __all__ = ["image_source", "open_bench", "present", "stores"]
 

@@ -123,7 +123,7 @@ def verify(app: App, file: str) -> int:
 @click.pass_obj
 def add(app: App, files: tuple[Path, ...]) -> int:
     """Copy images and sign files into the library, where plans find them. All of them, or none when one is damaged."""
-    return _finish_added(app, add_files(image_source(app), files, present()))
+    return _finish_added(app, add_files(image_source(app), files, now=present()))
 
 
 def _finish_added(app: App, added: Sequence[Added]) -> int:
@@ -159,11 +159,10 @@ def fetch_images(app: App, names: tuple[str, ...], mirror: str | None) -> int:
     NAME is a name of `firmware list --all`, a SHA-256, or a KIND. What the library has already needs no network.
     Exit 2 when a download is not what the catalogue describes, 3 when nobody has it, 6 without network.
     """
-    from mitherm.cloud.web import StandardWeb
     from mitherm.ops.files.fetch import fetch
 
-    images, web, tell = image_source(app), StandardWeb(), app.terminal.tell
-    return _finish_added(app, [fetch(images, name, web, now=present(), tell=tell, mirror=mirror) for name in names])
+    images, tell = image_source(app), app.terminal.tell
+    return _finish_added(app, [fetch(images, name, now=present(), tell=tell, mirror=mirror) for name in names])
 
 
 @command(

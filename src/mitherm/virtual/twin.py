@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from mitherm.image.catalogue import Catalogue
 from mitherm.model.address import Address
 from mitherm.model.models import LYWSD03MMC
 from mitherm.primitives.secret import Secret
@@ -39,8 +40,8 @@ class TwinFacts:
     """Commands for 1F1F that set the twin up like the unit (pvvx)."""
 
 
-def make_twin(facts: TwinFacts, entropy: Entropy) -> Unit:
-    """A powered unit in the state of the facts, ready to be connected to."""
+def make_twin(facts: TwinFacts, entropy: Entropy, catalogue: Catalogue | None = None) -> Unit:
+    """A powered unit in the state of the facts, ready to be connected to; what it boots it knows by this catalogue."""
     spec = UnitSpec(facts.firmware, address=facts.address, model=facts.model, hardware=_board(facts))
     factory_state = make_unit(spec, entropy)
     records = MiRecordStore(factory_state.flash)
@@ -52,7 +53,8 @@ def make_twin(facts: TwinFacts, entropy: Entropy) -> Unit:
     if facts.keys is not None:
         records.write(0x0010, facts.keys.reveal())
     cell = Cell(millivolts=facts.battery_mv + Cell().sag_mv) if facts.battery_mv is not None else Cell()
-    unit = Unit(Chip(factory_state.flash, model=facts.model, hardware=spec.hardware, cell=cell, entropy=entropy))
+    chip = Chip(factory_state.flash, model=facts.model, hardware=spec.hardware, cell=cell, entropy=entropy)
+    unit = Unit(chip, catalogue=catalogue)
     unit.power_up(0.0)
     _set_up(unit, facts.settings)
     unit.advance(_SETTLE_S)

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mitherm.device.observation import Observation
 from mitherm.image.catalogue import Catalogue
 from mitherm.image.shipped import shipped_catalogue
 from mitherm.ops.bench import Bench, Rehearsal, Stores, Work
-from mitherm.ops.files.library import ImageSource
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Event
 from mitherm.radio.open import RadioName
@@ -23,6 +23,9 @@ from mitherm.store.library import Library
 from mitherm.store.paths import Paths
 from mitherm.store.vault import Vault
 from mitherm.wiring.radios import open_radio, takes_synthetic
+
+if TYPE_CHECKING:
+    from mitherm.ops.files.library import ImageSource
 
 
 @asynccontextmanager
@@ -82,6 +85,8 @@ def open_stores(home: Path | None = None) -> Stores:
 
 def open_images(home: Path | None = None, *, catalogue: Catalogue | None = None) -> ImageSource:
     """The image library of this user, or that in a folder: what work on firmware files needs, without a radio."""
+    from mitherm.ops.files.library import ImageSource  # most commands look at no image
+
     return ImageSource(open_stores(home).library, catalogue or shipped_catalogue())
 
 

@@ -42,7 +42,7 @@ async def rehearse(
     bench: Bench, unit: Observation, settings: tuple[bytes, ...], work: Callable[[Bench], Awaitable[Work]]
 ) -> Rehearsal:
     """See ops.bench.Rehearse. What goes wrong on the twin is raised as it would be, with the unit unchanged."""
-    twin = make_twin(facts_of(bench, unit, settings), bench.entropy)
+    twin = make_twin(facts_of(bench, unit, settings), bench.entropy, bench.catalogue)
     notes = _Notes(bench.tell, asyncio.get_running_loop())
     bench.note(f"rehearsal on a virtual twin of {unit.address} ({unit.label}); nothing is sent to the unit")
     with TemporaryDirectory(prefix="mitherm-twin-") as folder:

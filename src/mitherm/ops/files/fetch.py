@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 from mitherm.cloud.download import addresses, download
 from mitherm.cloud.driver import Nobody, perform
-from mitherm.cloud.web import Web
+from mitherm.cloud.web import StandardWeb, Web
 from mitherm.errors import BadFile, ImageCorrupt, ImageMissing, NetworkUnreachable, NotSupported
 from mitherm.image.catalogue import Catalogue, Entry
 from mitherm.image.signature import Signature
@@ -26,7 +26,13 @@ RULE = "H17"
 
 
 def fetch(
-    images: ImageSource, name: str, web: Web, *, now: datetime, tell: Callable[[Event], None], mirror: str | None = None
+    images: ImageSource,
+    name: str,
+    *,
+    now: datetime,
+    web: Web | None = None,
+    tell: Callable[[Event], None] = lambda event: None,
+    mirror: str | None = None,
 ) -> Added:
     """A file of the catalogue into the library; without network if it is there.
 
@@ -42,7 +48,7 @@ def fetch(
         tell(Notice("warning", f"{spoiled.message}; fetching it anew"))
     urls = addresses(entry.repository, entry.path, images.catalogue.snapshots.get(entry.repository, "HEAD"), mirror)
     try:
-        data = perform(download(urls, entry.size + 1), web, person=Nobody(), tell=tell)
+        data = perform(download(urls, entry.size + 1), web or StandardWeb(), person=Nobody(), tell=tell)
     except (NetworkUnreachable, ImageMissing) as problem:
         if spoiled is not None:
             raise spoiled from problem

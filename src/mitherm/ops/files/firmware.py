@@ -91,7 +91,7 @@ def kind_of(inspection: Inspection) -> str:
     return ""
 
 
-def add_files(images: ImageSource, paths: Sequence[Path], now: datetime) -> list[Added]:
+def add_files(images: ImageSource, paths: Sequence[Path], *, now: datetime) -> list[Added]:
     """Put files into the library: all, or none when one is not fit for it. Raises FileMissing, BadFile, DiskProblem."""
     files = [images.inspected(path.name, read_file(path)) for path in paths]
     for image in files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from mitherm.errors import BadFile, FileMissing, ImageMissing
 from mitherm.image.catalogue import Catalogue
@@ -13,6 +14,7 @@ from mitherm.image.inspection import FileKind, Provenance
 from mitherm.image.sign_file import SignFile
 from mitherm.image.synth import SIGN_KIND, package
 from mitherm.model.models import version_key
+from mitherm.ops.bench import Bench
 from mitherm.ops.files.images import ImageRequest, SelectedImage, missing
 from mitherm.store.library import Library
 
@@ -38,6 +40,11 @@ class ImageSource:
     library: Library
     catalogue: Catalogue
     named: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, bench: Bench, named: Sequence[str] = ()) -> Self:
+        """What a bench has, and what the user named for one operation."""
+        return cls(bench.stores.library, bench.catalogue, named)
 
     def inspected(self, name: str, data: bytes) -> SelectedImage:
         """An image with what inspection says about it."""

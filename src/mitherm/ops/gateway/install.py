@@ -66,7 +66,7 @@ class Installer:
     async def _flash(self, unit: str, report: Report, address: Address) -> None:
         if not report.family.custom:
             return
-        images = ImageSource(self.bench.stores.library, self.bench.catalogue)
+        images = ImageSource.of(self.bench)
         image = images.find(ImageRequest(report.family, report.model))
 
         def tell(event: Event) -> None:

@@ -20,7 +20,7 @@ async def flash(
     bench: Bench, unit: str, image: str, *, signs: Sequence[str] = (), pace: PaceChoice = "auto"
 ) -> UpdateResult:
     """Put `image` (a file or a library name) on `unit`, with activation or login where the running firmware wants them."""
-    source = ImageSource(bench.stores.library, bench.catalogue, signs)
+    source = ImageSource.of(bench, signs)
     wanted = sendable(source.get(image))
     if wanted.inspection.problem is not None:
         raise wanted.inspection.problem
@@ -47,7 +47,7 @@ async def bring(
 ) -> UpdateResult:
     """Bring `unit` to `goal`, from whatever state it is in. Safe to repeat after any interruption."""
     parse_goal(goal)
-    source = ImageSource(bench.stores.library, bench.catalogue, images)
+    source = ImageSource.of(bench, images)
     address = await resolve(bench, unit)
 
     def planner(seen: Observation, assets: Assets) -> Plan:
