@@ -42,11 +42,12 @@ _LIMITS: Final = {"temperature": (-100, 400), "humidity": (0, 100), "battery": (
 
 def is_possible(name: str, value: Any) -> bool:
     """Whether this can have been measured: BTHome v1 may send text, MiBeacon any float, a broken sensor 655 %."""
-    if name not in _LIMITS:
+    limits = _LIMITS.get(name)
+    if limits is None:
         return True
-    low, high = _LIMITS[name]
-    values = value if isinstance(value, list) else [value]
-    return all(isinstance(number, int | float) and low <= number <= high for number in values)
+    if isinstance(value, list):
+        return all(is_possible(name, each) for each in value)
+    return isinstance(value, int | float) and limits[0] <= value <= limits[1]
 
 
 FLAGS: Final = tuple(Flags(*(bool(byte >> bit & 1) for bit in range(7))) for byte in range(256))

@@ -65,10 +65,13 @@ class Advertiser:
 
     def family(self, known: KnownUnit) -> Family:
         """What adverts prove. Where two firmwares send the same, and where adverts tell nothing, the inventory decides."""
+        beacon_format = self.format
+        if beacon_format is not None and beacon_format.only_pvvx:
+            return Family.PVVX
         custom = known.family if known.family is not None and known.family.custom else None
-        if self.format is not None and self.format.custom:
-            return self.format.family if self.format.only_pvvx else custom or self.format.family
-        if self.format is BeaconFormat.MIBEACON and self._product is not None:
+        if beacon_format is BeaconFormat.ATC1441:  # a setting of pvvx too
+            return custom or Family.ATC1441
+        if beacon_format is BeaconFormat.MIBEACON and self._product is not None:
             prefix = models.prefix_of(self.name)
             if prefix is None:
                 return Family.STOCK
@@ -82,9 +85,9 @@ class Advertiser:
             return known.model
         return self._product_model or models.named(self.name) or self._qingping_model
 
-    def bound(self, known: KnownUnit) -> bool | None:
+    def bound(self, family: Family, known: KnownUnit) -> bool | None:
         """For stock firmware an encrypted object is the proof; no advert proves that a unit is unbound (beacons.md 6.1)."""
-        if self.family(known) is not Family.STOCK:
+        if family is not Family.STOCK:
             return None
         return True if self.state.encrypted_s is not None else known.bound
 

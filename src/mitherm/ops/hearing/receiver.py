@@ -87,7 +87,8 @@ class Receiver:
         sender = self._sender(sighting)
         if not self.accept(sender):
             return None
-        before = self.units[sender].condition if sender in self.units else _UNHEARD
+        unit = self.units.get(sender)
+        before = _UNHEARD if unit is None else unit.condition
         frames = self._receive(sender, sighting)
         unit = self._unit(sender, sighting, frames)
         if unit is None:
@@ -128,7 +129,7 @@ class Receiver:
             hardware=known.hardware,
             family=family,
             version=known.version if known.family == family else None,
-            bound=unit.bound(known),
+            bound=unit.bound(family, known),
             rssi_dbm=unit.rssi_dbm,
             format=unit.format,
             key=state.key_state,
