@@ -101,10 +101,7 @@ def _pair(case: dict[str, Any], address: Address | None, key: BeaconKey | None) 
     event = decode_event(parts)
     if isinstance(event, Undecoded):
         return f"the pair: {event.error}"
-    again = [
-        (advert.EVENT_FLAGS, bytes((event.values["flags"].byte,))),
-        (advert.EVENT_COUNT, custom_encode.event_count(event.values["count"])),
-    ]
+    again = list(zip((advert.EVENT_FLAGS, advert.EVENT_COUNT), _event(event), strict=True))
     return None if sorted(again) == sorted(parts) else f"encoded {again}"
 
 
@@ -215,7 +212,8 @@ def _candidates(reading: Reading, uuid: int, length: int, address: Address, key:
 
 
 def _custom(reading: Reading, address: Address, key: BeaconKey | None) -> bytes:
-    values, counter = reading.values, reading.packet_id or 0
+    values: dict[str, Any] = dict(reading.values)
+    counter = reading.packet_id or 0
     temperature, humidity = round(values["temperature"] * 100), round(values["humidity"] * 100)
     measured = Measured(temperature, humidity, round(values.get("voltage", 0) * 1000), values["battery"])
     if reading.format == "atc1441":
@@ -235,10 +233,11 @@ def _custom(reading: Reading, address: Address, key: BeaconKey | None) -> bytes:
 
 
 def _event(reading: Reading) -> Iterator[bytes]:
-    if "flags" in reading.values:
-        yield bytes((reading.values["flags"].byte,))
-    if "count" in reading.values:
-        yield custom_encode.event_count(reading.values["count"])
+    flags, count = reading.values.get("flags"), reading.values.get("count")
+    if isinstance(flags, Flags):
+        yield bytes((flags.byte,))
+    if isinstance(count, int):
+        yield custom_encode.event_count(count)
 
 
 _MI_NUMBERS: Final = {
@@ -253,7 +252,7 @@ _MI_NUMBERS: Final = {
 def _mi_objects(reading: Reading) -> Iterator[bytes]:
     """Every way to send these values: several objects mean the same, and 0x100D joins two of them."""
     ways: list[list[bytes]] = []
-    values = dict(reading.values)
+    values: dict[str, Any] = dict(reading.values)
     if {"temperature", "humidity"} <= values.keys():
         tenths = round(values["temperature"] * 10), round(values["humidity"] * 10)
         climate = struct.pack("<hH", *(min(max(tenth, -(1 << 15)), 0x7FFF) for tenth in tenths))

@@ -195,6 +195,17 @@ def test_health_comes_from_adverts() -> None:
     assert news.health.rssi_mean_dbm == -60.5
 
 
+def test_a_packet_id_may_be_text() -> None:
+    """BTHome v1 can send any object as text or as a float: no number, so the frame counts as one without an id."""
+    receiver = Receiver()
+    for at_s, data in enumerate(
+        (b"\x62\x00A", b"\x02\x00\x05", b"\x44\x00\x00\x3c\x00", b"\x62\x00B", b"\x02\x00\x07")
+    ):
+        receiver.hear(sighting(float(at_s), {0x181C: data + b"\x02\x01\x50"}), moment(at_s))
+    assert receiver.counts["new"] == 5
+    assert receiver.units[A].state.values == {"battery": 80}
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any, Final
+from typing import Final
 
 from mitherm.beacon.bthome_objects import KINDS, PACKET_ID, Kind
 from mitherm.beacon.keys import BIND_KEY, BeaconKey
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat
-from mitherm.model.reading import Reading, Undecoded
+from mitherm.model.reading import Reading, Scalar, Undecoded, Value
 
 ENCRYPTED: Final = 0x01
 WITH_MAC: Final = 0x02
@@ -125,7 +125,7 @@ def _objects(data: bytes, at: int, reading: Reading) -> None:
         reading.packet_id = _latest(values.pop(PACKET_ID))
 
 
-def _variable(data: bytes, at: int, values: dict[str, Any]) -> int | None:
+def _variable(data: bytes, at: int, values: dict[str, Value]) -> int | None:
     """An object with a length byte; returns the position behind it, None when unknown or cut."""
     kind = KINDS.get(data[at])
     if kind is None or at + 1 >= len(data):
@@ -170,7 +170,7 @@ _V1_UNSIGNED, _V1_SIGNED, _V1_FLOAT, _V1_TEXT, _V1_MAC, _V1_TIMESTAMP = range(6)
 _FLOATS: Final = {2: struct.Struct("<e"), 4: struct.Struct("<f"), 8: struct.Struct("<d")}
 
 
-def _v1_value(kind: Kind, layout: int, data: bytes) -> tuple[Any] | None:
+def _v1_value(kind: Kind, layout: int, data: bytes) -> tuple[Scalar] | None:
     """The value in a tuple; None when the format cannot hold one."""
     if layout == _V1_TEXT:
         return (data.decode(errors="replace"),)
@@ -189,21 +189,23 @@ def _v1_value(kind: Kind, layout: int, data: bytes) -> tuple[Any] | None:
     return (raw / kind.divisor if kind.divisor else raw,)
 
 
-def _put(values: dict[str, Any], name: str, value: Any) -> None:
+def _put(values: dict[str, Value], name: str, value: Scalar) -> None:
     if name in values:
         _again(values, name, value)
     else:
         values[name] = value
 
 
-def _again(values: dict[str, Any], name: str, value: Any) -> None:
+def _again(values: dict[str, Value], name: str, value: Scalar) -> None:
     """A quantity that occurs more than once becomes a list in order of appearance."""
-    if isinstance(values[name], list):
-        values[name].append(value)
+    before = values[name]
+    if isinstance(before, list):
+        before.append(value)
     else:
-        values[name] = [values[name], value]
+        values[name] = [before, value]
 
 
-def _latest(value: Any) -> int:
-    packet_id: int = value[-1] if isinstance(value, list) else value
-    return packet_id
+def _latest(value: Value) -> int | None:
+    """The packet id; None for the text that v1 could send instead."""
+    packet_id = value[-1] if isinstance(value, list) else value
+    return packet_id if isinstance(packet_id, int) else None

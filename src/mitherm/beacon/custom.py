@@ -8,7 +8,7 @@ from typing import Final
 from mitherm.beacon.keys import BIND_KEY, BeaconKey
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat
-from mitherm.model.reading import FLAGS, Reading, Undecoded
+from mitherm.model.reading import FLAGS, Reading, Undecoded, Value
 
 _ATC1441: Final = struct.Struct(">6shBBHB").unpack
 _PVVX: Final = struct.Struct("<6shHHBBB").unpack
@@ -98,7 +98,7 @@ def _atc1441_encrypted(data: bytes, address: Address | None, key: BeaconKey | No
     plain = key.ccm.decrypt(address.octets[::-1] + _ATC1441_HEAD + data[:1], data[1:], _AAD)
     if plain is None:
         return Undecoded("auth-failed", BeaconFormat.ATC1441_ENC)
-    values = {
+    values: dict[str, Value] = {
         "temperature": plain[0] / 2 - 40,
         "humidity": plain[1] / 2,
         "battery": plain[2] & 0x7F,

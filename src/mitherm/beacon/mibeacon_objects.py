@@ -7,8 +7,10 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final
 
+from mitherm.model.reading import Value
+
 Unpack = Callable[[bytes, int], tuple[Any, ...]]
-Reader = Callable[[bytes, int], dict[str, Any]]
+Reader = Callable[[bytes, int], dict[str, Value]]
 """(frame, position of the data) to named values; empty when the data say nothing."""
 
 NUMBERS: Final[dict[int, tuple[int, str, Unpack, int]]] = {
@@ -31,27 +33,27 @@ NUMBERS: Final[dict[int, tuple[int, str, Unpack, int]]] = {
 
 _CLIMATE: Final = struct.Struct("<hH").unpack_from
 _FLOAT: Final = struct.Struct("<f").unpack_from
-_OPENING: Final[dict[int, dict[str, Any]]] = {0: {"opening": True}, 1: {"opening": False}, 2: {"opening": True}}
+_OPENING: Final[dict[int, dict[str, Value]]] = {0: {"opening": True}, 1: {"opening": False}, 2: {"opening": True}}
 """Door states; 3 is a reset and says nothing."""
 
 
-def _climate(data: bytes, at: int) -> dict[str, Any]:
+def _climate(data: bytes, at: int) -> dict[str, Value]:
     temperature, humidity = _CLIMATE(data, at)
     return {"temperature": temperature / 10, "humidity": humidity / 10}
 
 
-def _opening(data: bytes, at: int) -> dict[str, Any]:
+def _opening(data: bytes, at: int) -> dict[str, Value]:
     return _OPENING.get(data[at], {})
 
 
-def _mode(data: bytes, at: int) -> dict[str, Any]:
+def _mode(data: bytes, at: int) -> dict[str, Value]:
     return {}
 
 
 def _float(name: str) -> Reader:
     """Seven digits are what a float32 holds: 26.1, not 26.100000381."""
 
-    def read(data: bytes, at: int) -> dict[str, Any]:
+    def read(data: bytes, at: int) -> dict[str, Value]:
         value = _FLOAT(data, at)[0]
         return {name: float(f"{value:.7g}")} if math.isfinite(value) else {}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from mitherm.beacon import advert
 from mitherm.beacon.keyring import KeyRing, RingKey, Sender
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat
-from mitherm.model.reading import BeaconError, Flags, MiHeader, Reading, Undecoded, is_possible
+from mitherm.model.reading import BeaconError, Flags, MiHeader, Reading, Undecoded, Value, is_possible
 from mitherm.model.report import KeyState
 
 Status: TypeAlias = Literal["new", "duplicate", "replay", "downgrade", "boot-zero", "error"]
@@ -79,7 +79,7 @@ class UnitState:
     """Everything known about one unit. `values` is the merged state, since one frame never holds all fields."""
 
     sender: Sender
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)
     updated_s: dict[str, float] = field(default_factory=dict)
     """When each of `values` was last received."""
     packet_id: int | None = None
@@ -149,7 +149,7 @@ class UnitState:
         sequence.add(number, data)
         return "boot-zero" if _is_boot_zero(reading) else "new"
 
-    def merge(self, reading: Reading, now: float) -> Mapping[str, Any]:
+    def merge(self, reading: Reading, now: float) -> Mapping[str, Value]:
         """Take over what a frame measured; returns what of it can be true and is now in `values`."""
         measured = _measured(reading)
         fresh = {name: value for name, value in measured.items() if is_possible(name, value)}
@@ -181,7 +181,7 @@ class Received:
     """The decoded frame, also of frames that are not used."""
     error: BeaconError | None = None
     key: RingKey | None = None
-    fresh: Mapping[str, Any] = field(default_factory=dict)
+    fresh: Mapping[str, Value] = field(default_factory=dict)
     """What was merged into the state of the unit."""
 
     @property
@@ -273,7 +273,7 @@ def _judged(unit: UnitState, uuid: int, data: bytes, reading: Reading, key: Ring
     return Received(status, unit, reading, None, key, unit.merge(reading, now) if status == "new" else _NOTHING)
 
 
-_NOTHING: Final[Mapping[str, Any]] = {}
+_NOTHING: Final[Mapping[str, Value]] = {}
 
 
 def _is_boot_zero(reading: Reading) -> bool:
@@ -282,7 +282,7 @@ def _is_boot_zero(reading: Reading) -> bool:
     return 0 in (reading.values.get("humidity"), reading.values.get("battery"))
 
 
-def _measured(reading: Reading) -> dict[str, Any]:
+def _measured(reading: Reading) -> dict[str, Value]:
     """The values of a frame by the same names whatever its format."""
     values = dict(reading.values)
     flags = values.pop("flags", None)

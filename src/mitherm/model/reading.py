@@ -7,6 +7,7 @@ double the time a frame takes. Treat them as values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -36,11 +37,26 @@ class Flags(NamedTuple):
         return sum(bit << index for index, bit in enumerate(self))
 
 
+Scalar: TypeAlias = float | str | Flags | Mapping[str, float | str]
+"""A number (temperatures in C, humidity and battery in %, voltage in V), the name of an event, a text, flags, or the
+parts of an event that has several (`{"event": "rotate_left", "steps": 3}`)."""
+Value: TypeAlias = Scalar | list[Scalar]
+"""What was sent once, or several times in one frame: in order of appearance."""
+
+
+def number_in(values: Mapping[str, Value], name: str) -> float | None:
+    """A quantity, the first one if it was sent several times; None where it is missing or no number."""
+    value = values.get(name)
+    if isinstance(value, list):
+        value = value[0]
+    return value if isinstance(value, int | float) else None
+
+
 _LIMITS: Final = {"temperature": (-100, 400), "humidity": (0, 100), "battery": (0, 100), "voltage": (0, 60)}
 """Far beyond what any sensor of these formats measures (BTHome carries other devices too), near enough for nonsense."""
 
 
-def is_possible(name: str, value: Any) -> bool:
+def is_possible(name: str, value: Value) -> bool:
     """Whether this can have been measured: BTHome v1 may send text, MiBeacon any float, a broken sensor 655 %."""
     limits = _LIMITS.get(name)
     if limits is None:
@@ -112,7 +128,7 @@ class Reading:
     """One decoded frame. `values` holds only what was sent, by the names of beacons.md 9 (C, %, V)."""
 
     format: BeaconFormat
-    values: dict[str, Any]
+    values: dict[str, Value]
     packet_id: int | None = None
     counter: int | None = None
     """32-bit counter of encrypted frames."""
@@ -133,26 +149,23 @@ class Reading:
     @property
     def temperature_c(self) -> float | None:
         """Temperature; the first one if there are several."""
-        found: float | None = self._first("temperature")
-        return found
+        return number_in(self.values, "temperature")
 
     @property
     def humidity_pct(self) -> float | None:
         """Relative humidity; the first one if there are several."""
-        found: float | None = self._first("humidity")
-        return found
+        return number_in(self.values, "humidity")
 
     @property
     def battery_pct(self) -> int | None:
         """Battery as the unit says it; scales differ between firmwares (beacons.md 2)."""
-        found: int | None = self._first("battery")
-        return found
+        percent = number_in(self.values, "battery")
+        return None if percent is None else int(percent)
 
     @property
     def voltage_v(self) -> float | None:
         """Battery voltage, only if it was sent."""
-        found: float | None = self._first("voltage")
-        return found
+        return number_in(self.values, "voltage")
 
     @property
     def address(self) -> Address | None:
@@ -186,10 +199,6 @@ class Reading:
             found["undecoded"] = self.undecoded.hex()
         return found
 
-    def _first(self, name: str) -> Any:
-        value = self.values.get(name)
-        return value[0] if isinstance(value, list) else value
-
 
 @dataclass(slots=True)
 class Undecoded:
@@ -207,5 +216,5 @@ class Undecoded:
         return None if self.mac is None else Address(self.mac)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Value) -> object:
     return value._asdict() if isinstance(value, Flags) else value

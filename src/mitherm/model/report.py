@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
+from mitherm.model.reading import Scalar, Value, number_in
 
 Event: TypeAlias = Literal["seen", "reading", "key", "fault", "silent"]
 """seen: first heard, or heard again; key: its beacons became (un)readable; fault: its sensor; silent: no advert for long."""
@@ -34,17 +35,17 @@ _UNITS: Final = {
 }
 
 
-def quantities(values: Mapping[str, Any]) -> dict[str, Any]:
+def quantities(values: Mapping[str, Value]) -> dict[str, Scalar]:
     """Values of a frame by names with units (`temperature_c`, `battery_mv`); a repeated one is numbered `..._2`."""
-    found: dict[str, Any] = {}
+    named: dict[str, Scalar] = {}
     for name, value in values.items():
-        for number, one in enumerate(value if isinstance(value, list) else [value], 1):
+        for number, scalar in enumerate(value if isinstance(value, list) else [value], 1):
             suffix = "" if number == 1 else f"_{number}"
-            if name == "voltage":
-                found[f"battery_mv{suffix}"] = round(one * 1000)
+            if name == "voltage" and isinstance(scalar, int | float):
+                named[f"battery_mv{suffix}"] = round(scalar * 1000)
             else:
-                found[_UNITS.get(name, name) + suffix] = one
-    return found
+                named[_UNITS.get(name, name) + suffix] = scalar
+    return named
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ class Report:
     fault: bool = False
     available: bool = True
     packet_id: int | None = None
-    values: Mapping[str, Any] | None = None
-    received: Mapping[str, Any] | None = None
+    values: Mapping[str, Value] | None = None
+    received: Mapping[str, Value] | None = None
     """Only what this frame brought."""
     health: Health = Health()
 
@@ -101,8 +102,8 @@ class Report:
     @property
     def battery_pct(self) -> int | None:
         """The last battery level, on the scale of the unit's firmware."""
-        found = self._last("battery")
-        return None if found is None else int(found)
+        percent = self._last("battery")
+        return None if percent is None else int(percent)
 
     @property
     def battery_mv(self) -> int | None:
@@ -111,9 +112,7 @@ class Report:
         return None if volts is None else round(volts * 1000)
 
     def _last(self, name: str) -> float | None:
-        value = (self.values or {}).get(name)
-        found: float | None = value[0] if isinstance(value, list) else value
-        return found
+        return number_in(self.values or {}, name)
 
     def fields(self) -> dict[str, Any]:
         """One flat object for JSON Lines."""

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from mitherm.beacon.decode import DECODERS
 from mitherm.beacon.keyring import KeyRing, Sender
 from mitherm.beacon.tracker import Received, Tracker
 from mitherm.model.address import Address
+from mitherm.model.reading import Value
 from mitherm.model.report import Event, Report
 from mitherm.model.sighting import Sighting
 from mitherm.ops.hearing.advertiser import Advertiser, Condition, is_ours
@@ -42,7 +43,7 @@ class Hearing:
     unit: Advertiser
     event: Event | None
     """The most telling one; None: nothing new."""
-    fresh: Mapping[str, Any]
+    fresh: Mapping[str, Value]
     """The values it brought."""
 
 
@@ -114,7 +115,7 @@ class Receiver:
         return {str(sender): now - unit.state.seen_s for sender, unit in self.units.items()}
 
     def report(
-        self, unit: Advertiser, event: Event, at: datetime, now: float, fresh: Mapping[str, Any] | None = None
+        self, unit: Advertiser, event: Event, at: datetime, now: float, fresh: Mapping[str, Value] | None = None
     ) -> Report:
         """All that is known of a unit by now."""
         known, state = self._known(unit), unit.state
@@ -205,17 +206,17 @@ class Receiver:
             self.units.pop(sender, None)
 
 
-def _merged(frames: list[Received]) -> dict[str, Any]:
+def _merged(frames: list[Received]) -> dict[str, Value]:
     """The values that the frames of one advert brought."""
     return {name: value for received in frames for name, value in received.fresh.items()}
 
 
-def _volts(values: Mapping[str, Any]) -> float | None:
+def _volts(values: Mapping[str, Value]) -> float | None:
     volts = values.get("voltage")
     return volts if isinstance(volts, float) else None
 
 
-def _event(before: Condition, after: Condition, fresh: Mapping[str, Any]) -> Event | None:
+def _event(before: Condition, after: Condition, fresh: Mapping[str, Value]) -> Event | None:
     """The most telling one, or None."""
     if fresh:
         return "reading"
