@@ -183,6 +183,19 @@ def test_some_units_of_a_file_may_fail(keys: Say, tmp_path: Path) -> None:
     assert len(keys("show", PVVX)["result"]["keys"]) == 1
 
 
+def test_an_address_in_the_text_of_a_problem_is_not_whose_it_is(keys: Say, tmp_path: Path) -> None:
+    """A file that is named after the unit that went well: the bad entry is another unit's all the same, exit 7."""
+    good, bad = (PVVX, shown(NEW.token), shown(NEW.bind_key)), (STOCK, "00" * 11, "00" * 15)
+    document = keys("import", key_file(tmp_path / f"{PVVX} and others.json", good, bad), code=7)
+    assert all(PVVX in text and STOCK in text for text in document["result"]["problems"])
+
+
+def test_an_incomplete_unit_is_exit_5(keys: Say, tmp_path: Path) -> None:
+    """Half of a pair was stored, the other half left out: the unit's keys are not complete."""
+    document = keys("import", key_file(tmp_path / "half.json", (PVVX, shown(NEW.token), "00" * 15)), code=5)
+    assert [row["address"] for row in document["result"]["keys"]] == [PVVX]
+
+
 def test_bad_file_among_good_ones_stops_all(keys: Say, new_file: str, tmp_path: Path) -> None:
     """All files are understood before the first key is stored."""
     (tmp_path / "letter.txt").write_text("Dear vault,")

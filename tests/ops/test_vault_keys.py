@@ -17,6 +17,7 @@ from mitherm.ops.keys.import_export import Imported, check_complete, choose, eve
 from mitherm.primitives.secret import Secret
 from mitherm.store.inventory import Inventory
 from mitherm.store.journal import Journal
+from mitherm.store.key_entries import ImportProblem
 from mitherm.store.library import Library
 from mitherm.store.vault import Vault
 
@@ -126,13 +127,14 @@ def test_each_imported_unit_is_in_the_journal(stores: Stores) -> None:
 def test_problems_decide_the_exit_code(stores: Stores) -> None:
     """5 when the keys of an imported unit are incomplete or nothing was imported, 7 when other units failed."""
     good = stores.vault.add(UNIT, pair(1), "import", NOW)
+    own, others = ImportProblem(UNIT, "wrong"), ImportProblem(OTHER, f"wrong, unlike that of {UNIT}")
     check_complete(Imported([good]), {})
     with pytest.raises(KeyProblem):
-        check_complete(Imported(problems=[f"token of {OTHER}: wrong"]), {})
+        check_complete(Imported(problems=[others]), {})
     with pytest.raises(KeyProblem):
-        check_complete(Imported([good], problems=[f"token of {UNIT}: wrong"]), {})
+        check_complete(Imported([good], problems=[own]), {})
     with pytest.raises(SomeFailed):
-        check_complete(Imported([good], problems=[f"token of {OTHER}: wrong"]), {})
+        check_complete(Imported([good], problems=[others]), {})
 
 
 def test_export_uses_names_and_leaves_out_units_without_bind_key(stores: Stores) -> None:

@@ -229,7 +229,7 @@ def test_flasher_text_has_no_address() -> None:
     assert plain(load(FLASHER, A)) == {(A, TOKEN_A, KEY_A, DID_A)}
     result = load(FLASHER)
     assert result.keys == ()
-    assert "address" in result.problems[0]
+    assert "address" in result.problems[0].text
 
 
 def test_names_and_origins_are_kept() -> None:
@@ -258,7 +258,7 @@ def test_registered_again_in_one_log() -> None:
 def problem_with(**entry: str | None) -> str:
     result = load(json.dumps({"schema": 1, "keys": [{"address": A, **entry}]}))
     assert result.keys == ()
-    return " / ".join(result.problems)
+    return " / ".join(problem.text for problem in result.problems)
 
 
 def test_swapped_lengths_are_named() -> None:
@@ -298,28 +298,28 @@ def test_yaml_secret_is_a_problem() -> None:
     """A bind key behind `!secret` cannot be had from this file."""
     result = load(f"sensor:\n  - platform: xiaomi_lywsd03mmc\n    mac_address: {A}\n    bindkey: !secret bath\n")
     assert result.keys == ()
-    assert "!secret" in result.problems[0]
+    assert "!secret" in result.problems[0].text
 
 
 def test_redacted_document_is_a_problem() -> None:
     """A document made without --reveal says how to make it again."""
     rows = [{"address": A, "token": None, "bind_key": None, "redacted": True}]
     result = load(json.dumps({"schema": 1, "result": {"keys": rows}}))
-    assert "--reveal" in result.problems[0]
+    assert "--reveal" in result.problems[0].text
 
 
 def test_a_bad_address_is_a_problem() -> None:
     """Keys of nobody are not guessed at."""
     result = load(f"mac,bindkey\nbathroom,{KEY_A}\n", B)
     assert result.keys == ()
-    assert KEY_A not in result.problems[0]
+    assert KEY_A not in result.problems[0].text
 
 
 def test_a_bad_did_is_left_out() -> None:
     """Keys are worth keeping without the DID."""
     result = load(json.dumps({"address": A, "token": TOKEN_A, "did": "blt." + "x" * 40}))
     assert plain(result) == {(A, TOKEN_A, None, None)}
-    assert "DID" in result.problems[0]
+    assert "DID" in result.problems[0].text
 
 
 def test_newer_document() -> None:

@@ -133,7 +133,7 @@ def import_(
     result: dict[str, object] = {
         "keys": [generation(one, reveal) | {"new": one.id in new} for one in done.generations],
         "formats": done.formats,
-        "problems": done.problems,
+        "problems": [problem.text for problem in done.problems],
         "changed": bool(new),
     }
     check_complete(done, result)

@@ -42,12 +42,20 @@ class ImportedKeys:
     kind: KeyKind = "mi"
 
 
+@dataclass(frozen=True, slots=True)
+class ImportProblem:
+    """Something that was left out: whose it is (None: not told) and a sentence for people without key material."""
+
+    address: Address | None
+    text: str
+
+
 def field_of(label: str, value: str) -> Field | None:
     """What a label of some program means, if it has to do with keys."""
     normal = re.sub(r"\(.*?\)|[^a-z0-9]", "", label.lower())
     if normal == "id" and not value.startswith("blt."):
         return None
-    if normal == "uniqueid" and not _is_address(value):
+    if normal == "uniqueid" and _parsed(value) is None:
         return None
     return _FIELDS.get(normal)
 
@@ -83,7 +91,7 @@ class _Walk:
         if entry is not None:
             entry.update((field, value) for field, value in own.items() if field not in entry)
         for key, value in node.items():
-            if _is_address(key):
+            if _parsed(key) is not None:
                 self._visit_keyed(key, value)
             else:
                 self.visit(value, entry)
@@ -115,7 +123,7 @@ class Checker:
 
     def __init__(self, source: str, default: Address | None) -> None:
         self.keys: list[ImportedKeys] = []
-        self.problems: list[str] = []
+        self.problems: list[ImportProblem] = []
         self._source = source
         self._default = default
 
@@ -125,7 +133,8 @@ class Checker:
             if entry.keys() & {"token", "bind_key"} and not _is_wifi(entry):
                 self._check(entry)
             elif entry.get("redacted") == "true":
-                self.problems.append(f"the keys of {entry.get('address', 'a unit')} are redacted; repeat with --reveal")
+                whose = entry.get("address")
+                self._leave_out(_parsed(whose), f"the keys of {whose or 'a unit'} are redacted; repeat with --reveal")
         self.keys = list(dict.fromkeys(self.keys))
 
     def _check(self, entry: RawEntry) -> None:
@@ -144,13 +153,11 @@ class Checker:
         text = entry.get("address")
         if text is None:
             if self._default is None:
-                self.problems.append("there are keys without an address; say which unit they belong to")
+                self._leave_out(None, "there are keys without an address; say which unit they belong to")
             return self._default
-        try:
-            return Address.parse(text)
-        except ValueError:
-            self.problems.append("there are keys with an address that is none")
-            return None
+        if (address := _parsed(text)) is None:
+            self._leave_out(None, "there are keys with an address that is none")
+        return address
 
     def _secret(self, entry: RawEntry, field: Literal["token", "bind_key"], address: Address) -> Secret | None:
         if (text := entry.get(field)) is None:
@@ -159,7 +166,7 @@ class Checker:
             secret = Secret(_hex_bytes(text))
             MiKeys(token=secret) if field == "token" else MiKeys(bind_key=secret)
         except ValueError as problem:
-            self.problems.append(f"{field.replace('_', ' ')} of {address}: {problem}")
+            self._leave_out(address, f"{field.replace('_', ' ')} of {address}: {problem}")
             return None
         return secret
 
@@ -169,17 +176,19 @@ class Checker:
         try:
             did_record(text)
         except ValueError:
-            self.problems.append(f"DID of {address}: a DID has 1 to 20 ASCII characters; left out")
+            self._leave_out(address, f"DID of {address}: a DID has 1 to 20 ASCII characters; left out")
             return None
         return text
 
+    def _leave_out(self, address: Address | None, text: str) -> None:
+        self.problems.append(ImportProblem(address, text))
 
-def _is_address(text: str) -> bool:
+
+def _parsed(text: str | None) -> Address | None:
     try:
-        Address.parse(text)
+        return Address.parse(text or "")
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _is_wifi(entry: RawEntry) -> bool:

@@ -17,7 +17,7 @@ from typing import Final
 from mitherm.errors import BadFile, SchemaTooNew
 from mitherm.model.address import Address
 from mitherm.store.documents import SCHEMA
-from mitherm.store.key_entries import Checker, Field, ImportedKeys, RawEntry, entries_of, field_of
+from mitherm.store.key_entries import Checker, Field, ImportedKeys, ImportProblem, RawEntry, entries_of, field_of
 
 _LIMIT: Final = 4 << 20
 _KNOWN: Final = "Known: extractor JSON or text, ble_monitor, HA or ESPHome YAML, TelinkMiFlasher text, CSV, our JSON."
@@ -43,8 +43,8 @@ class KeyImport:
 
     format: str
     keys: tuple[ImportedKeys, ...]
-    problems: tuple[str, ...]
-    """One sentence for each thing that was left out, without key material."""
+    problems: tuple[ImportProblem, ...]
+    """What was left out."""
 
 
 def read_keys(data: bytes, address: Address | None = None) -> KeyImport:

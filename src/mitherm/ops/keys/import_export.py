@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mitherm.errors import KeyProblem, KeysMissing, SomeFailed, UsageProblem
@@ -13,7 +13,7 @@ from mitherm.model.keys import MiKeys
 from mitherm.model.operation import Outcome
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Stores
-from mitherm.store.key_entries import ImportedKeys
+from mitherm.store.key_entries import ImportedKeys, ImportProblem
 from mitherm.store.key_export import KeyExport, export_keys
 from mitherm.store.key_formats import read_keys
 from mitherm.store.vault import Vault
@@ -65,12 +65,12 @@ def choose(vault: Vault, address: Address, text: str | None) -> KeyGeneration:
 
 @dataclass(slots=True)
 class Imported:
-    """What became of key files. `problems`: one sentence per entry that was left out."""
+    """What became of key files. `problems`: the entries that were left out."""
 
     generations: list[KeyGeneration] = field(default_factory=list)
     new: list[KeyGeneration] = field(default_factory=list)
     formats: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    problems: list[ImportProblem] = field(default_factory=list)
 
 
 def import_files(stores: Stores, files: Mapping[str, bytes], address: Address | None, now: datetime) -> Imported:
@@ -82,7 +82,7 @@ def import_files(stores: Stores, files: Mapping[str, bytes], address: Address | 
     for name, data in files.items():
         part = read_keys(data, address)
         done.formats.append(part.format)
-        done.problems += (f"{name}: {problem}" for problem in part.problems)
+        done.problems += (replace(problem, text=f"{name}: {problem.text}") for problem in part.problems)
         found += part.keys
     for one in found:
         _store(stores, done, one.address, one.keys, one.source, now)
@@ -113,10 +113,10 @@ def check_complete(done: Imported, result: dict[str, object]) -> None:
     """Raises KeyProblem when keys had to be left out; SomeFailed when that does not concern the units that were imported."""
     if not done.problems:
         return
-    imported = {str(one.address) for one in done.generations}
-    summary = "; ".join(done.problems)
+    imported = {generation.address for generation in done.generations}
+    summary = "; ".join(problem.text for problem in done.problems)
     hint = "a token has 24 hex digits, a bind key 32; correct the entries and import again, the others are in the vault"
-    if imported and not any(address in summary for address in imported):
+    if imported and not any(problem.address in imported for problem in done.problems):
         raise SomeFailed(f"keys were left out: {summary}", hint=hint, result=result)
     raise KeyProblem(f"keys were left out: {summary}", hint=hint, result=result)
 
