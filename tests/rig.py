@@ -71,6 +71,8 @@ class Rig:
         """Everything that was written to a unit so far: characteristic and value."""
         self.messages: list[str] = []
         """Everything that passed a unit so far, by the names that faults give it."""
+        self.on_air: Callable[[Unit], None] = lambda unit: None
+        """What happens to each unit once it runs: for states that no flash content explains."""
 
     @property
     def stores(self) -> Stores:
@@ -122,6 +124,7 @@ class Rig:
         return rig
 
     def _listen(self, unit: Unit) -> None:
+        self.on_air(unit)
         connect, write = unit.connect, unit.write
 
         def connected(now: float) -> list[Action]:

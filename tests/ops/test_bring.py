@@ -12,6 +12,7 @@ from mitherm.model.family import Family
 from mitherm.model.operation import StepKind
 from mitherm.ops.updating.flash import bring
 from mitherm.protocol.events import Notice
+from mitherm.protocol.uuids import OTA
 from mitherm.virtual.boot import bank_bytes, running_bank
 from mitherm.virtual.faults import Fault
 from mitherm.virtual.world import World
@@ -173,6 +174,18 @@ def test_a_refusal_is_remembered_until_the_genuine_image_ran(tmp_path: Path) -> 
     assert (refusal.value.rule, refusal.value.waiver) == ("H6", "--allow-unknown-version")
     rig.shelve("stock-2.1.1_0159")
     assert rig.run(lambda bench: bring(bench, str(UNIT), "pvvx")).outcome == "verified"
+
+
+def test_a_cell_that_sags_on_the_way_stops_the_next_step(tmp_path: Path) -> None:
+    """The plan was judged with a good cell. Before the second update the unit is judged as it is then: H5, and it stays."""
+    rig = rig_with(tmp_path, "stock-2.1.1_0159_B1.6,bound=mi-home", "pvvx-5.8", "stock-2.1.1_0159")
+    rig.fault(Fault("battery", f"write:{OTA}", 100, mv=2400))
+    with pytest.raises(GuardRefused) as refusal:
+        rig.run(lambda bench: bring(bench, str(UNIT), "pvvx"))
+    assert (refusal.value.rule, refusal.value.device) == ("H5", "changed")
+    assert runs(rig) == "stock-2.1.1_0159"
+    steps = rig.stores.journal.runs(address=UNIT)[-1].steps
+    assert [step.text for step in steps] == ["flash stock 2.1.1_0159", "verified: flash stock 2.1.1_0159"]
 
 
 # --- other things a plan must know ------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Every hazard: refused with nothing written, waived by its own switch, and green when all is well (product-needs.md 6)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import made_images
@@ -9,11 +9,15 @@ import pytest
 
 from mitherm.errors import GuardRefused, ImageCorrupt, NotVerified, UsageProblem
 from mitherm.image.synth import package
+from mitherm.model.address import Address
+from mitherm.model.family import Family
+from mitherm.model.operation import Outcome, StepKind, StepRecord, StepState
 from mitherm.ops.guards import RULES
 from mitherm.ops.keys.records import erase_records
 from mitherm.ops.updating.flash import flash
+from mitherm.virtual.firmware.pvvx import PvvxFirmware
 from mitherm.virtual.unit import Unit
-from rig import UNIT, Rig
+from rig import UNIT, Rig, wall
 
 Image = Callable[[], bytes]
 
@@ -32,6 +36,8 @@ class Hazard:
     """Other waivers that the situation needs anyway."""
     more: dict[str, object] = field(default_factory=dict)
     prepare: Callable[[Unit], None] | None = None
+    on_air: Callable[[Unit], None] = lambda unit: None
+    """See Rig."""
 
 
 def kind(name: str, model: str = "LYWSD03MMC") -> Image:
@@ -44,6 +50,13 @@ def garbled_board(unit: Unit) -> None:
     unit.chip.flash.data[0x55000:0x55018] = b"V_14" + b"x" * 20
 
 
+def another_unit(unit: Unit) -> None:
+    """Command 10 tells another address than the adverts."""
+    assert isinstance(unit.firmware, PvvxFirmware)
+    record = Address.parse("A4:C1:38:00:00:02").reversed + bytes(2)
+    unit.firmware.state.mac = unit.firmware.keys.mac_record = record
+
+
 def empty_cell(unit: Unit) -> None:
     """1950 mV under load."""
     unit.chip.cell.millivolts = 2050
@@ -52,6 +65,7 @@ def empty_cell(unit: Unit) -> None:
 SIGNED = "stock-2.1.1_0159,bound=mi-home"
 
 HAZARDS = (
+    Hazard("H16", "another address than was named", "pvvx-5.8", kind("pvvx-5.7"), on_air=another_unit),
     Hazard("H1", "image of another model, LCD", "pvvx-5.8", kind("pvvx-5.8", "CGDK2")),
     Hazard("H1", "image of another model, dead", "pvvx-5.8", kind("pvvx-5.8", "MHO-C401"), "dark"),
     Hazard("H1", "stock of another model", "stock-1.0.0_0130,bound=mi-home", kind("stock-1.0.0_0130", "CGG1"), "dark"),
@@ -105,6 +119,7 @@ def staged(tmp_path: Path, hazard: Hazard) -> Rig:
     if hazard.prepare is not None:
         change = hazard.prepare
         rig.world(lambda world: change(world.find(UNIT)))
+    rig.on_air = hazard.on_air
     return rig
 
 
@@ -200,3 +215,33 @@ def test_two_units_of_one_name(tmp_path: Path) -> None:
     assert "A4:C1:38:00:00:01" in problem.value.message
     assert "A4:C1:38:00:00:02" in problem.value.message
     assert rig.links == 0
+
+
+# --- the journal ------------------------------------------------------------------------------------------------------
+
+SIGNED_IMAGE = StepRecord(StepKind.FLASH, StepState.VERIFIED, Family.STOCK, "2.1.1_0159", "c")
+LIES = (
+    (SIGNED_IMAGE,),
+    (replace(SIGNED_IMAGE, build="B1.6"),),
+    (SIGNED_IMAGE.but(StepState.NOT_ACCEPTED), SIGNED_IMAGE),
+    (StepRecord(StepKind.SAVE_KEYS, StepState.VERIFIED), StepRecord(StepKind.ACTIVATE, StepState.VERIFIED)),
+)
+"""Steps of an operation that never was."""
+
+
+@pytest.mark.parametrize("hazard", HAZARDS, ids=lambda hazard: f"{hazard.rule}: {hazard.name}")
+def test_a_lying_journal_opens_no_guard(tmp_path: Path, hazard: Hazard) -> None:
+    """Whatever was tried before, by what the journal says: the same rule refuses, or the plan believes that nothing is
+    left to do. Nothing is ever sent.
+    """
+    rig = staged(tmp_path, hazard)
+    for steps in LIES:
+        with rig.stores.journal.operation("bring", UNIT, wall) as entry:
+            for step in steps:
+                entry.step(step)
+            entry.outcome(Outcome.VERIFIED)
+        try:
+            assert attempt(rig, tmp_path, hazard) == Outcome.NOTHING_TO_DO
+        except GuardRefused as refusal:
+            assert refusal.rule == hazard.rule
+        assert rig.updates_begun == 0
