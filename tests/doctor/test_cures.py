@@ -12,8 +12,11 @@ from test_sick_units import ask
 
 from mitherm.cli.app import root, run
 from mitherm.cli.context import App
+from mitherm.errors import NotVerified
 from mitherm.ops.doctor.symptoms import Told
 from mitherm.ops.doctor.table import CAUSES
+from mitherm.ops.updating.flash import bring
+from mitherm.virtual.faults import Fault
 from rig import UNIT, Rig
 
 SOURCES = Path(__file__).parent.parent.parent / "src" / "mitherm" / "ops" / "doctor"
@@ -64,3 +67,16 @@ def test_the_cure_of_29(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert run([*shlex.split(finding.command)[1:], "--yes"]) == 0
     assert ask(rig, str(UNIT), Told()).findings == []
     rig.mi_home_adds()
+
+
+def test_an_update_that_was_not_accepted_is_explained(tmp_path: Path) -> None:
+    """What `bring` wrote into the journal tells doctor why the old firmware is back, unasked."""
+    rig = Rig(tmp_path, "stock-2.1.1_0159_B1.6,bound=mi-home,hardware=B1.4")
+    rig.shelve("pvvx-5.8")
+    rig.hand_over_keys()
+    rig.fault(Fault("lose", "read:2a25", 0))
+    with pytest.raises(NotVerified):
+        rig.run(lambda bench: bring(bench, str(UNIT), "pvvx"))
+    finding = ask(rig, str(UNIT), Told()).findings[0]
+    assert (finding.id, finding.command) == ("F3", f"mitherm flash {UNIT} stock-2.1.1_0159")
+    assert any("flash pvvx 5.8 was transferred completely" in text for text in finding.evidence)
