@@ -15,7 +15,8 @@ from mitherm.image.container import ZigbeeContainer
 from mitherm.image.inspect import inspect, verify
 from mitherm.image.sign_file import SignFile, has_tail
 from mitherm.image.tail import tag_crc
-from mitherm.image.telink import BANK, EXTENDED, FLAG, MARK, TelinkImage, crc_ok, finalise, pad, trailer
+from mitherm.image.telink import EXTENDED, FLAG, MARK, TelinkImage, crc_ok, finalise, pad, trailer
+from mitherm.model.models import BANK
 from mitherm.primitives.checksums import crc16, crc32_raw
 
 _TEXTS: Final = {

@@ -15,7 +15,9 @@ from mitherm.model.family import Family
 from mitherm.model.models import LYWSD03MMC, Display
 
 _SMALLEST: Final = 0x200
+"""A real chip jumps into whatever carries the mark; what is shorter crashes, which is dark too (virtual-unit.md 3)."""
 _PVVX_UNDESCRIBED: Final = "5.8"
+"""What a pvvx image without a version text plays: the newest that is described (virtual-unit.md 3)."""
 CRASHING_PVVX: Final = frozenset({0x01, 0x02, 0x07, 0x08, 0x09, 0x0C})
 """Device ids of pvvx builds that do not start on an LYWSD03MMC: those for e-ink and for MJWSD05MMC (virtual-unit.md 3)."""
 

@@ -22,7 +22,7 @@ from mitherm.image.telink import MARK, MARK_AT, Header, TelinkImage
 from mitherm.image.warnings import warnings_for
 
 _DUMP_SIZES: Final = (0x40000, 0x80000, 0x100000, 0x200000)
-"""Flash chips of the family: 256 KiB to 2 MiB. No image is exactly that long: sizes of images are 16n + 4."""
+"""Flash chips of the family: 256 KiB to 2 MiB. No published image is that long (firmware-image.md 7)."""
 _DUMP_BANKS: Final = (0x00000, 0x20000, 0x40000, 0x08000, 0x80000)
 """In the order in which the chip looks for a boot mark; then 0x8000, where Tuya's loader has its application
 (firmware-image.md 10), and 0x80000, the second half of a chip of 1 MiB.

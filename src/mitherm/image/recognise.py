@@ -26,6 +26,7 @@ PVVX_TEXT: Final = b"github.com/pvvx"
 STOCK_TEXT: Final = b"miaomiaoce.com"
 ATC_TEXT: Final = b"ATC_000000"
 LENGTH_0159C: Final = 104404
+"""Bytes of the image part: all that tells build c of 2.1.1_0159 from build B1.6 (virtual-unit.md 3)."""
 SIGNED_VERSION: Final = "2.1.1_0159"
 """The stock version that takes signed images only; two builds share the number."""
 
@@ -43,6 +44,7 @@ _ADVERTISED_NAMES: Final = (
 )
 """Qingping images contain each other's model names: only the advertised name tells."""
 
+# A name that another one begins with comes behind it: CGG1M before CGG1.
 _MODEL_TEXTS: Final = (
     LYWSD03MMC,
     "LYWSD02MMC",
@@ -130,6 +132,7 @@ def _text(data: bytes, start: int, end: int) -> str:
 
 def _catalogued(image: bytes, header: Header, catalogue: Catalogue) -> Identity | None:
     entry = catalogue.by_image(image_sha256(image))
+    # Of Zigbee files and dumps the catalogue tells who published them, not which firmware their image is: marks do.
     if entry is None or entry.role not in ("stock", "custom", "exploit"):
         return None
     texts = _by_marks(image, header)
@@ -138,12 +141,15 @@ def _catalogued(image: bytes, header: Header, catalogue: Catalogue) -> Identity 
 
 
 def _by_marks(image: bytes, header: Header) -> Identity:
-    """The rules that look at header words and texts; the first that fits decides."""
+    """The rules that look at header words and texts; the first that fits decides.
+
+    The order is that of virtual-unit.md 3: pvvx images contain the texts of stock, so their header comes first.
+    """
     words = (header.file_version, header.manufacturer, header.image_type)
     if words[:2] == (PVVX_FILE_VERSION, PVVX_MANUFACTURER) and header.image_type >> 8 == PVVX_TYPE:
         device = header.image_type & 0xFF
         return Identity(Family.PVVX, _pvvx_version(image), PVVX_DEVICES.get(device), device)
-    if words == (0, 0, 0) and PVVX_TEXT in image:
+    if words == (0, 0, 0) and PVVX_TEXT in image:  # early builds filled in no header
         model = _model_text(image)
         return Identity(Family.PVVX, _pvvx_version(image), model, pvvx_device(model) if model else None)
     if header.manufacturer:
@@ -164,6 +170,7 @@ def _stock(image: bytes) -> Identity | None:
     if model is None and STOCK_TEXT in image and versions:
         model = _model_text(image)
     if model is not None and versions:
+        # The last one: 1.0.0_0109 and MHO-C401 0010 contain 1.0.0_0001 too, before their own (firmware-image.md 7).
         version = versions[-1].decode()
         return Identity(Family.STOCK, version, model, build=_build(version, len(image)))
     short = _SHORT_VERSION.findall(image)
@@ -182,5 +189,6 @@ def _build(version: str, length: int) -> str:
 
 
 def _atc1441(image: bytes) -> Identity | None:
+    # ATC_000000 alone proves nothing: beside the texts of stock it is somebody else's image (firmware-image.md 7).
     foreign = LYWSD03MMC.encode() in image or STOCK_TEXT in image
     return Identity(Family.ATC1441, model=LYWSD03MMC) if ATC_TEXT in image and not foreign else None

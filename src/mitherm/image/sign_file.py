@@ -11,6 +11,7 @@ from mitherm.image.telink import pad
 from mitherm.primitives.checksums import crc32_raw
 
 _SHORTEST_BLOCK: Final = 64
+"""The limit of the tool that reads these files; everything shorter it calls invalid (firmware-image.md 6)."""
 _LOW: Final = 0xFFFF
 _HIGH: Final = 0xFFFF0000
 
@@ -37,7 +38,7 @@ class SignFile:
         block, extension = data[:length], data[length:]
         if not extension:
             return cls(block)
-        if len(extension) % 6 != 2:
+        if len(extension) % 6 != 2:  # the filler length of two bytes, then records of six
             raise ImageCorrupt(
                 f"the sign file is damaged: {len(extension)} bytes behind the block are no whole records"
             )

@@ -38,11 +38,13 @@ EXAMPLES: Final = ("stock-1.0.0_0109", "stock-1.0.0_0130", SIGNED_KIND, SIGNED_K
 
 _FILLER: Final = 3808
 _PATCHES: Final = ((0x142, 0x00012313), (0x152, 0x000124A7))
+"""As in the published sign file: its tail is recognised by the first of these words (telink-ota.md 8)."""
 _PRODUCT_0159: Final = 0x055B
 _MODEL_TEXT_0159: Final = b"miaomiaoce.sensor_ht.t2"
 VALID: Final = (datetime(2020, 1, 1), datetime(2050, 1, 1))  # noqa: DTZ001 - X.509 wants UTC, naive
 _NAMES: Final = ("mitherm synthetic root", "mitherm synthetic vendor", "mitherm synthetic developer")
 _MODEL: Final = re.compile(r"[\x21-\x7e]{1,32}")
+# Lengths and interrupt branches are those of the published images, so that transfers take as long and rules find them.
 _LENGTHS: Final = {Family.ATC1441: 64324, Family.PVVX: 86340}
 _INTERRUPT: Final = {Family.STOCK: b"\xae\x80", Family.ATC1441: b"\x96\x80", Family.PVVX: b"\x86\x80"}
 

@@ -25,6 +25,9 @@ ROOTS: Final = (XIAOMI_ROOT, SYNTHETIC_ROOT)
 EXPLOIT: Final = bytes.fromhex("13230100")
 """Jump target inside build c of 2.1.1_0159 that an overlong signature puts on the stack (telink-ota.md 8)."""
 LONGEST_SIGNATURE: Final = 128
+"""A rule of thumb that tells the exploit apart: a genuine DER signature has at most 72 bytes, padding at most 15 more;
+forged tails have thousands (virtual-unit.md 5).
+"""
 
 NEW_VERSION, OLD_VERSION, SIGNATURE_TYPE, MODEL_TEXT, PRODUCT, UNKNOWN_6 = 1, 2, 3, 4, 5, 6
 
@@ -32,6 +35,7 @@ Reason = Literal["no-tail", "tag", "product", "overlong", "certificate", "signat
 
 _TAG: Final = struct.Struct("<16sHHIHBB")
 _SHORTEST_TAG: Final = 32
+"""Devices refuse less: the fixed fields and the CRC (firmware-image.md 5)."""
 _CERTIFICATE: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n?", re.DOTALL)
 
 
@@ -136,7 +140,7 @@ class Verdict:
 
 def verify(stored: bytes, *, build: str, product_id: int = 0x055B, roots: tuple[bytes, ...] = ROOTS) -> Verdict:
     """The check of firmware 2.1.1_0159, build "c" or "B1.6", over a bank up to its last stored block."""
-    start = stored.rfind(MAGIC)
+    start = stored.rfind(MAGIC)  # backwards from the last stored byte, as the device does: the last of two tails counts
     if start < 0:
         return Verdict(False, "no-tail")
     try:

@@ -12,16 +12,18 @@ from mitherm.primitives.checksums import crc32_raw
 MARK: Final = b"KNLT"
 MARK_AT: Final = 8
 FLAG: Final = b"\x5d\x02"
+"""At 6: a CRC trailer is there. Every real image has it (firmware-image.md 1)."""
 STARTUP: Final = bytes.fromhex("0c6481a2090b1a40")
 """First start-up code of every thermometer image; other families differ in the fifth byte."""
 BLOCK: Final = 16
-BANK: Final = 0x20000
-"""Most a low bank takes: payload, tail and padding together."""
 EXTENDED: Final = 0x34000
-"""Most the extended OTA of pvvx takes."""
+"""208 KiB, from 0x40000 to the bonds at 0x74000 (flash-layout.md 2): most that clients offer to the extended OTA of pvvx.
+The device refuses the last KiB of it (protocol/ota/extended.py); no published image is that long.
+"""
 
 _HEADER: Final = struct.Struct("<2sI2s4sHH2sHHHII8s")
 _SMALLEST: Final = 0x34
+"""Three blocks and a trailer: header and start-up code, nothing of sense behind them."""
 _DAMAGED: Final = "Download or copy the file again."
 
 
@@ -63,6 +65,7 @@ class Header:
 
     def check_size(self, length: int) -> None:
         """Raises ImageCorrupt unless the size field is possible for a file of `length` bytes."""
+        # A body of whole blocks and the trailer: devices compare the trailer with the first word of the block behind.
         if self.size < _SMALLEST or self.size % BLOCK != 4:
             raise ImageCorrupt(
                 f"the size in the header ({self.size} bytes) cannot be that of an image: "

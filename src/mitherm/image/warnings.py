@@ -7,9 +7,9 @@ from typing import Final
 
 from mitherm.image.inspection import FileKind, Inspection, Provenance
 from mitherm.image.signature import Signature
-from mitherm.image.telink import BANK, EXTENDED
+from mitherm.image.telink import EXTENDED
 from mitherm.model.family import Family
-from mitherm.model.models import EXTENDED_BY
+from mitherm.model.models import BANK, EXTENDED_BY
 
 _REFUSALS: Final = {
     "tag": "its tag is damaged",

@@ -15,6 +15,7 @@ from mitherm.model.address import XIAOMI_OUI, Address
 
 LYWSD03MMC: Final = "LYWSD03MMC"
 BANK: Final = 0x20000
+"""128 KiB: most an image, its tail and padding may have where two banks lie one behind the other (telink-ota.md 5.7)."""
 LARGE_BANK: Final = 0x25000
 """148 KiB: stock MJWSD05MMC and MJWSD06MMC, whose second bank begins at 0x40000."""
 _SECOND_LARGE_BANK: Final = 0x40000

@@ -7,16 +7,19 @@ from typing import Final
 
 from mitherm.image.boot_rules import BootVerdict, boot_verdict, runs_on
 from mitherm.image.catalogue import Catalogue
+from mitherm.image.telink import EXTENDED, MARK, MARK_AT
 from mitherm.model import models
 from mitherm.model.address import Address
 from mitherm.model.family import Family
+from mitherm.protocol.ota.packets import BANK_SIZE
 from mitherm.virtual.board.chip import Chip
 from mitherm.virtual.board.nor_flash import SECTOR, NorFlash
 from mitherm.virtual.firmware.base import BootImage, Firmware
 
 BANKS: Final = (0x00000, 0x20000, 0x40000)
-BANK_SIZE: Final = 0x20000
-MARK: Final = b"KNLT"
+"""In the order in which the chip looks for a boot mark."""
+_TAIL_ROOM: Final = 0x2000
+"""8 KiB: the longest tail that is published has 5,356 bytes (firmware-image.md 5)."""
 RESET_S: Final = 0.3
 SECTOR_ERASE_S: Final = 0.045
 
@@ -35,7 +38,7 @@ class Booted:
 
 def running_bank(flash: NorFlash) -> int | None:
     """The first bank that carries the boot mark."""
-    return next((bank for bank in BANKS if flash.read(bank + 8, 4) == MARK), None)
+    return next((bank for bank in BANKS if flash.read(bank + MARK_AT, len(MARK)) == MARK), None)
 
 
 def boot_unit(chip: Chip, catalogue: Catalogue) -> Booted | None:
@@ -63,7 +66,7 @@ def boot_unit(chip: Chip, catalogue: Catalogue) -> Booted | None:
 
 def bank_bytes(flash: NorFlash, bank: int) -> bytes:
     """Everything from the start of the bank that an image could span."""
-    return flash.read(bank, min(0x34000 + 0x2000, len(flash.data) - bank))
+    return flash.read(bank, min(EXTENDED + _TAIL_ROOM, len(flash.data) - bank))
 
 
 def _image(verdict: BootVerdict, bank: int) -> BootImage:

@@ -48,6 +48,7 @@ def fetch(
         tell(Notice("warning", f"{spoiled.message}; fetching it anew"))
     urls = addresses(entry.repository, entry.path, images.catalogue.snapshots.get(entry.repository, "HEAD"), mirror)
     try:
+        # One byte more than it should have shows that a file is too long, and no publisher can fill the memory.
         data = perform(download(urls, entry.size + 1), web or StandardWeb(), person=Nobody(), tell=tell)
     except (NetworkUnreachable, ImageMissing) as problem:
         if spoiled is not None:

@@ -25,6 +25,7 @@ _FACTS: Final = {"catalogue": "provenance"} | {name: name for name in ("family",
 _SIGNED: Final = {Signature.GENUINE: "True", Signature.NONE: "False", Signature.FORGED: None}
 """`signed` in descriptions of the library: a file format since the first release."""
 _NEW_BOARDS: Final = "B1.6"
+"""The build of 2.1.1_0159 for boards of 2025; the word in KINDs is the label on those boards."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,7 @@ class ImageSource:
         fitting = [image for image in candidates if _fits(image, request)]
         if not fitting:
             raise missing(request)
+        # The user's word first; among what lies in the library nobody chose, so the newest.
         image = fitting[0] if fitting[0].name in {Path(name).name for name in self.named} else _newest(fitting)
         return self.signed(image, request) if request.signed_for else image
 

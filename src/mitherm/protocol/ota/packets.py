@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from mitherm.model.models import BANK
 from mitherm.primitives.checksums import crc16
 
 BLOCK_SIZE: Final = 16
@@ -14,7 +15,7 @@ BLOCK_SIZE: Final = 16
 (telink-ota.md 2)."""
 FIRST_COMMAND: Final = 0xFF00
 """Indices from here on are commands: an image must have fewer blocks."""
-BANK_SIZE: Final = 0x20000
+BANK_SIZE: Final = BANK
 SECTOR_SIZE: Final = 0x1000
 
 _VERSION: Final = 0xFF00
