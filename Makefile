@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 HASS ?= $(HOME)/.cache/mitherm-hass
 
-.PHONY: help demo test lint format docs wheel realstack homeassistant lock bench sweep matrix clean
+.PHONY: help demo test coverage lint format docs wheel realstack homeassistant lock bench sweep matrix clean
 
 help:            ## This list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
@@ -17,7 +17,12 @@ demo: $(READY)   ## Two stories told with virtual units, under a minute
 	@$(BIN)/python tools/demo.py
 
 test: lint docs wheel  ## Everything CI checks
-	$(BIN)/python -m pytest -n $(WORKERS)
+	@mkdir -p build
+	$(BIN)/python -m slipcover -m pytest -n $(WORKERS)
+	@$(BIN)/python tools/coverage.py --floor
+
+coverage: $(READY) ## Lines and branches that the last `make test` did not reach
+	@$(BIN)/python tools/coverage.py
 
 sweep: $(READY)  ## Cut link and power after every message of flash and bring (half an hour)
 	MITHERM_SWEEP=full $(BIN)/python -m pytest -n $(WORKERS) tests/ops/test_sweep.py tests/ops/test_sweep_updates.py
