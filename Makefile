@@ -19,10 +19,10 @@ demo: $(READY)   ## Two stories told with virtual units, under a minute
 test: lint docs wheel  ## Everything CI checks
 	@mkdir -p build
 	$(BIN)/python -m slipcover -m pytest -n $(WORKERS)
-	@$(BIN)/python tools/coverage.py --floor
+	@$(BIN)/python tools/coverage_report.py --floor
 
 coverage: $(READY) ## Lines and branches that the last `make test` did not reach
-	@$(BIN)/python tools/coverage.py
+	@$(BIN)/python tools/coverage_report.py
 
 sweep: $(READY)  ## Cut link and power after every message of flash and bring (half an hour)
 	MITHERM_SWEEP=full $(BIN)/python -m pytest -n $(WORKERS) tests/ops/test_sweep.py tests/ops/test_sweep_updates.py

@@ -189,11 +189,14 @@ def test_name_only_is_a_sensor_fault_after_silence() -> None:
 
 
 def test_payloads_of_one_id_are_bounded() -> None:
-    """A flood under one id does not grow the state."""
+    """Both kinds of pvvx under one id are remembered; a flood under it is not: what came first counts as new again."""
     tracker = _tracker()
-    for number in range(200):
-        tracker.receive(A, BTHOME, bthome.bthome2([(1, b"\x05"), (9, bytes((number,)))], 1), 0.0)
-    assert all(len(sequence.payloads) <= 16 for sequence in tracker.units[A]._sequences.values())
+    frames = [bthome.bthome2([(1, b"\x05"), (9, bytes((number,)))], 1) for number in range(17)]
+    for frame in frames[:2] * 2:
+        last = tracker.receive(A, BTHOME, frame, 0.0)
+    assert last.status == "duplicate"
+    assert [tracker.receive(A, BTHOME, frame, 1.0).status for frame in frames[2:]] == ["new"] * 15
+    assert tracker.receive(A, BTHOME, frames[0], 2.0).status == "new"
 
 
 def test_encrypted_frames_are_counted_once() -> None:

@@ -59,6 +59,11 @@ class ScriptedRadio(Radio):
         self.clients: list[ScriptedClient] = []
         self.prepare = prepare
 
+    @property
+    def client_in_use(self) -> ScriptedClient:
+        """The one of the last attempt."""
+        return self.clients[-1]
+
     @asynccontextmanager
     async def sightings(self) -> AsyncIterator[AsyncIterator[Sighting]]:
         raise NotImplementedError
@@ -91,8 +96,9 @@ async def test_error_14_of_a_dead_link_is_a_loss() -> None:
         asyncio.get_running_loop().call_later(0.05, gone)
         raise AttError(14)
 
-    async with Link(ScriptedRadio(), SEEN) as link:
-        link._client.reading = read
+    radio = ScriptedRadio()
+    async with Link(radio, SEEN) as link:
+        radio.client_in_use.reading = read
         with pytest.raises(LinkLost) as raised:
             await link.read(CHAR)
     assert isinstance(raised.value.__cause__, AttError)
@@ -105,8 +111,9 @@ async def test_error_14_of_a_living_link_is_a_refusal() -> None:
     async def read(client: ScriptedClient) -> bytes:
         raise AttError(14)
 
-    async with Link(ScriptedRadio(), SEEN) as link:
-        link._client.reading = read
+    radio = ScriptedRadio()
+    async with Link(radio, SEEN) as link:
+        radio.client_in_use.reading = read
         with pytest.raises(AttRefused) as raised:
             await link.read(CHAR)
     assert raised.value.code == 14
@@ -121,8 +128,9 @@ async def test_a_stack_that_cancels_what_it_owes() -> None:
         client.lose()
         raise asyncio.CancelledError
 
-    async with Link(ScriptedRadio(), SEEN) as link:
-        link._client.reading = read
+    radio = ScriptedRadio()
+    async with Link(radio, SEEN) as link:
+        radio.client_in_use.reading = read
         with pytest.raises(LinkLost):
             await link.read(CHAR)
 
@@ -136,8 +144,9 @@ async def test_a_client_that_never_answers_anything() -> None:
         await asyncio.sleep(1000)
         return b""
 
-    async with Link(ScriptedRadio(), SEEN) as link:
-        link._client.reading = read
+    radio = ScriptedRadio()
+    async with Link(radio, SEEN) as link:
+        radio.client_in_use.reading = read
         with pytest.raises(LinkLost):
             await link.read(CHAR)
         assert asyncio.get_running_loop().time() == pytest.approx(1)
@@ -189,10 +198,11 @@ async def test_notifications_before_the_subscription_returns_are_kept() -> None:
 @on_virtual_clock
 async def test_the_inbox_is_bounded() -> None:
     """A flood that nobody reads is an error, not a memory leak or a silent gap."""
-    async with Link(ScriptedRadio(), SEEN) as link:
+    radio = ScriptedRadio()
+    async with Link(radio, SEEN) as link:
         await link.subscribe(CHAR)
         for _ in range(INBOX):
-            link._client.notify(None, bytearray(b"x"))
+            radio.client_in_use.notify(None, bytearray(b"x"))
         with pytest.raises(PeerMisbehaved):
             await link.next_notification(1)
 
@@ -210,8 +220,9 @@ async def test_requests_take_turns() -> None:
         open_reads -= 1
         return b""
 
-    async with Link(ScriptedRadio(), SEEN) as link:
-        link._client.reading = read
+    radio = ScriptedRadio()
+    async with Link(radio, SEEN) as link:
+        radio.client_in_use.reading = read
         await asyncio.gather(*(link.read(CHAR) for _ in range(5)))
     assert most == 1
 
@@ -224,8 +235,9 @@ async def test_a_begun_read_that_is_never_finished_is_cleaned_up() -> None:
         await asyncio.sleep(1000)
         return b""
 
-    async with Link(ScriptedRadio(), SEEN) as link:
-        link._client.reading = read
+    radio = ScriptedRadio()
+    async with Link(radio, SEEN) as link:
+        radio.client_in_use.reading = read
         await link.begin_read(CHAR, timeout_s=2)
         with pytest.raises(LinkTimeout):
             await link.finish_read()
@@ -240,8 +252,9 @@ async def test_bugs_pass_through() -> None:
     async def read(client: ScriptedClient) -> bytes:
         raise ZeroDivisionError
 
-    async with Link(ScriptedRadio(), SEEN) as link:
-        link._client.reading = read
+    radio = ScriptedRadio()
+    async with Link(radio, SEEN) as link:
+        radio.client_in_use.reading = read
         with pytest.raises(ZeroDivisionError):
             await link.read(CHAR)
 
@@ -253,7 +266,8 @@ async def test_a_disconnect_that_hangs_is_given_up() -> None:
     async def hang() -> None:
         await asyncio.sleep(1000)
 
-    async with Link(ScriptedRadio(), SEEN) as link:
-        link._client.disconnect = hang
+    radio = ScriptedRadio()
+    async with Link(radio, SEEN) as link:
+        radio.client_in_use.disconnect = hang
     assert asyncio.get_running_loop().time() < 10
     assert link.lost

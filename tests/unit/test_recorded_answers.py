@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from mitherm.errors import LinkTimeout, PeerMisbehaved
+from mitherm.errors import LinkTimeout, NotSupported, PeerMisbehaved
 from mitherm.protocol.effects import Await, Effect, Notification, Procedure, Report, Subscribe, Write
 from mitherm.protocol.ota.extended import clear_area
 from mitherm.protocol.pvvx import client
@@ -116,6 +116,18 @@ def test_history(name: str, command: str, count: int, start: int, numbers: list[
     answers = {request["write"]: request["notify"] for request in reversed(case["requests"])}  # before it was cleared
     records = Recording({command: answers[command]}).run(client.read_history(count, start))
     assert records == [kept(number) for number in numbers]
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_command_is_not_supported() -> None:
+    """From 4.2 on unknown commands are answered with their number and FF; the client does not wait any longer."""
+    (case,) = [case for case in cases("fw-commands") if case["name"] == "errors 5.8"]
+    refusals = {step["write"]: step["notify"] for step in case["steps"]}
+    assert (refusals["99"], refusals["4a"]) == (["99ff"], ["4aff"])
+    with pytest.raises(NotSupported, match="72"):
+        Recording({"72": ["72ff"]}).run(client.reboot_on_disconnect())
 
 
 # --- extended update --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the last `make test` reached: `python tools/coverage.py [--floor]`.
+"""What the last `make test` reached: `python tools/coverage_report.py [--floor]`.
 
 Reads build/coverage.json, which slipcover writes. With --floor it is silent, unless less than the floor of pyproject.toml
 was reached: then it shows the table and fails.
