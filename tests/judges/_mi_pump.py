@@ -81,8 +81,8 @@ class UnitRunner:
                 self.writes.append((char, data))
                 if not self._lossy("w", char, data):
                     self._take(self.device.write(char, data, self.now))
-            case Keep(what):
-                self.kept.append(what)
+            case Keep(keys):
+                self.kept.append(keys)
             case Await(timeout_s):
                 return self._await(timeout_s)
             case _:

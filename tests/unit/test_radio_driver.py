@@ -11,6 +11,8 @@ import pytest
 from contract.radios import on_virtual_clock
 from mitherm.errors import AttRefused, CharacteristicMissing, LinkLost, LinkTimeout, VaultProblem
 from mitherm.model.address import Address
+from mitherm.model.keys import MiKeys
+from mitherm.primitives.secret import Secret
 from mitherm.protocol import effects
 from mitherm.protocol.effects import Procedure
 from mitherm.protocol.events import Event, Progress
@@ -18,6 +20,8 @@ from mitherm.radio.driver import run
 from mitherm.radio.link import Link
 from mitherm.virtual.loopback.radio import Loopback
 from unit.fakes.tiny_unit import ECHO, NEW, SEALED, TERMINATE, TinyUnit
+
+PRECIOUS = MiKeys(Secret(bytes(12)), Secret(bytes(16)))
 
 
 async def converse(procedure: Procedure[Any], **options: Any) -> Any:
@@ -42,16 +46,16 @@ async def test_every_effect_has_its_answer() -> None:
         got.append((yield from effects.finish_read()))
         yield from effects.pause(1)
         yield from effects.report(Progress("test", 1, 1, "s"))
-        yield from effects.keep("precious")
+        yield from effects.keep(PRECIOUS)
         yield from effects.write(ECHO, TERMINATE, response=False)
         got.append((yield from effects.disconnected(5)))
         return got
 
     events: list[Event] = []
-    kept: list[object] = []
+    kept: list[MiKeys] = []
     answers = await converse(procedure(), on_event=events.append, keeper=kept.append)
     assert answers == [effects.Notification(ECHO, b"hello"), b"echo!", b"echo!", 0x13]
-    assert (events, kept) == ([Progress("test", 1, 1, "s")], ["precious"])
+    assert (events, kept) == ([Progress("test", 1, 1, "s")], [PRECIOUS])
 
 
 @on_virtual_clock
@@ -84,22 +88,22 @@ async def test_what_is_not_caught_reaches_the_caller() -> None:
         await converse(effects.read(SEALED))
 
 
-def failing_keeper(what: object) -> None:
+def failing_keeper(keys: MiKeys) -> None:
     raise VaultProblem("disk full")
 
 
-async def failing_async_keeper(what: object) -> None:
+async def failing_async_keeper(keys: MiKeys) -> None:
     await asyncio.sleep(0)
     raise VaultProblem("disk full")
 
 
 @pytest.mark.parametrize("keeper", [None, failing_keeper, failing_async_keeper], ids=["none", "plain", "async"])
-def test_nothing_goes_on_without_keeping(keeper: Callable[[object], Any] | None) -> None:
+def test_nothing_goes_on_without_keeping(keeper: Callable[[MiKeys], Any] | None) -> None:
     """When keys cannot be kept, the write that follows never happens."""
     went_on = []
 
     def procedure() -> Procedure[None]:
-        yield from effects.keep("keys")
+        yield from effects.keep(PRECIOUS)
         went_on.append(True)
 
     @on_virtual_clock

@@ -7,16 +7,14 @@ from typing import Any
 
 import click
 
-from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.documents.keys import key
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
+from mitherm.cli.unit import on_bench
 from mitherm.cli.waivers import waived, waiver_options
-from mitherm.model.operation import Outcome
 from mitherm.ops.keys.activate import activate
 from mitherm.ops.next_step import after_login
-from mitherm.ops.target import resolve
 
 
 @command(
@@ -35,19 +33,16 @@ def activate_command(app: App, /, unit: str, reveal: bool, **options: Any) -> in
     disk, before the unit commits them. A bound unit is refused (rule H9) unless the vault can log in to it.
     """
 
-    async def work() -> dict[str, object]:
-        async with open_bench(app, waivers=waived(options)) as bench:
-            done = await activate(bench, await resolve(bench, unit))
-            keys = [key(done.generation, reveal)] if done.generation is not None else []
-            return {"outcome": done.outcome, "keys": keys, "changed": done.changed}
+    done = on_bench(app, lambda bench: activate(bench, unit), waived(options))
+    keys = [key(done.generation, reveal)] if done.generation is not None else []
 
     def render(result: Mapping[str, Any]) -> None:
-        if result["outcome"] == Outcome.DRY_RUN:
+        if done.generation is None:
             app.terminal.say("Dry run: the unit would be registered and get new keys; nothing was written.")
             return
         if not result["changed"]:
             app.terminal.say("Nothing to do: the vault's keys open this unit already.")
         render_keys(app, result)
-        app.terminal.suggest(after_login(result["keys"][0]["address"]))
+        app.terminal.suggest(after_login(done.generation.address))
 
-    return app.finish(app.run(work), render)
+    return app.finish({"outcome": done.outcome, "keys": keys, "changed": done.changed}, render)

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import click
 
-from mitherm.cli.config import on_unit
 from mitherm.cli.context import App
 from mitherm.cli.documents import upkeep as documents
-from mitherm.cli.options import Group, command, unit_argument
+from mitherm.cli.options import UTC, Group, basis_of, command, unit_argument
+from mitherm.cli.unit import on_bench
 from mitherm.model.operation import Outcome
 from mitherm.ops.upkeep import clock
-
-UTC = click.option("--utc", is_flag=True, help="The unit counts UTC, not the time of this computer's zone.")
 
 
 @click.group("clock", cls=Group)
 def clock_command() -> None:
     """The clock of a unit, which dates its stored records. Other tools set it to local time, and so does mitherm."""
-
-
-def basis_of(utc: bool) -> clock.Basis:
-    """What the option says."""
-    return "utc" if utc else "local"
 
 
 @command(
@@ -36,7 +29,7 @@ def basis_of(utc: bool) -> clock.Basis:
 @click.pass_obj
 def show(app: App, unit: str, utc: bool) -> int:
     """What the clock of UNIT says, and how far that is from this computer's."""
-    found = on_unit(app, unit, lambda bench, address: clock.read_clock(bench, address, basis_of(utc)))
+    found = on_bench(app, lambda bench: clock.read_clock(bench, unit, basis_of(utc)))
     return app.finish({**documents.clock(found), "changed": False}, lambda result: app.terminal.say(_sentence(found)))
 
 
@@ -46,7 +39,7 @@ def show(app: App, unit: str, utc: bool) -> int:
 @click.pass_obj
 def set_(app: App, unit: str, utc: bool) -> int:
     """Set the clock of UNIT to the time of this computer, unless it is right already, and read it back."""
-    done = on_unit(app, unit, lambda bench, address: clock.set_clock(bench, address, basis_of(utc)))
+    done = on_bench(app, lambda bench: clock.set_clock(bench, unit, basis_of(utc)))
     text = {
         Outcome.VERIFIED: f"The clock is set. {_sentence(done.after)}",
         Outcome.DRY_RUN: f"Dry run: nothing was written. {_sentence(done.after)}",

@@ -5,43 +5,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
-from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.documents import upkeep as documents
 from mitherm.cli.options import Group, command, unit_argument
+from mitherm.cli.unit import on_bench
 from mitherm.cli.waivers import waived, waiver_options
 from mitherm.errors import SettingsError, UsageProblem
-from mitherm.model.address import Address
 from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench
-from mitherm.ops.target import resolve
 from mitherm.ops.upkeep import config, config_backup
 from mitherm.protocol.pvvx.settings import HARDWARE, check_names, wants_comfort
 from mitherm.store.profile import profile_text, read_profile
 
-_R = TypeVar("_R")
 NEWEST: Final = "newest"
 
 
 @click.group("config", cls=Group)
 def config_command() -> None:
     """Settings of units on pvvx firmware, by name. Values are words, or numbers in the unit that `show` prints."""
-
-
-def on_unit(
-    app: App, unit: str, act: Callable[[Bench, Address], Awaitable[_R]], options: Mapping[str, Any] | None = None
-) -> _R:
-    """Open the bench, find out which unit is meant, act."""
-
-    async def work() -> _R:
-        async with open_bench(app, waivers=waived(dict(options or {}))) as bench:
-            return await act(bench, await resolve(bench, unit))
-
-    return app.run(work)
 
 
 _COMFORT: Final = click.option(
@@ -62,7 +47,7 @@ _COMFORT: Final = click.option(
 @click.pass_obj
 def show(app: App, unit: str, comfort: bool, profile: bool) -> int:
     """All settings of UNIT."""
-    found = on_unit(app, unit, lambda bench, address: config.read(bench, address, comfort=comfort)).shown()
+    found = on_bench(app, lambda bench: config.read(bench, unit, comfort=comfort)).shown()
 
     def render(result: Mapping[str, Any]) -> None:
         if profile:
@@ -80,7 +65,7 @@ def show(app: App, unit: str, comfort: bool, profile: bool) -> int:
 @click.pass_obj
 def get(app: App, unit: str, name: str) -> int:
     """One setting of UNIT."""
-    settings = on_unit(app, unit, lambda bench, address: config.read(bench, address, comfort=wants_comfort([name])))
+    settings = on_bench(app, lambda bench: config.read(bench, unit, comfort=wants_comfort([name])))
     check_names([name], settings.config)
     found = settings.shown().get(name)
     if found is None:
@@ -103,9 +88,7 @@ def get(app: App, unit: str, name: str) -> int:
 def set_(app: App, /, unit: str, pairs: Sequence[str], **options: Any) -> int:
     """Change settings of UNIT: checked, written once and only if different, read back. The vault keeps the result."""
     request = dict(_pair(text) for text in pairs)
-    return finish_changed(
-        app, on_unit(app, unit, lambda bench, address: config.change(bench, address, request), options)
-    )
+    return finish_changed(app, on_bench(app, lambda bench: config.change(bench, unit, request), waived(options)))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -131,17 +114,21 @@ def _source(function: Callable[..., Any]) -> Callable[..., Any]:
     return profile(option(function))
 
 
-def _wish(profile: Path | None, backup: str | None) -> Callable[[Bench, Address], dict[str, str]]:
-    """Where the request comes from; a profile is read before any radio is opened."""
+def _request(profile: Path | None, backup: str | None) -> Callable[[Bench, str], Awaitable[dict[str, str]]]:
+    """Where the request for a unit comes from; a profile is read before any radio is opened."""
     if (profile is None) == (backup is None):
         raise UsageProblem(
             "name a PROFILE file, or say --backup", hint="`mitherm config show UNIT --profile` makes one"
         )
     if profile is not None:
         request = read_profile(profile)
-        return lambda bench, address: request
-    chosen = None if backup == NEWEST else backup
-    return lambda bench, address: config_backup.saved(bench, address, chosen)
+        return lambda bench, unit: _constant(request)
+    backup_id = None if backup == NEWEST else backup
+    return lambda bench, unit: config_backup.saved(bench, unit, backup_id)
+
+
+async def _constant(request: dict[str, str]) -> dict[str, str]:
+    return request
 
 
 @command(
@@ -156,10 +143,12 @@ def _wish(profile: Path | None, backup: str | None) -> Callable[[Bench, Address]
 @click.pass_obj
 def diff(app: App, unit: str, profile: Path | None, backup: str | None) -> int:
     """What `apply` would change on UNIT."""
-    request, lenient = _wish(profile, backup), backup is not None
-    changes = on_unit(
-        app, unit, lambda bench, address: config.compare(bench, address, request(bench, address), lenient=lenient)
-    )
+    request, lenient = _request(profile, backup), backup is not None
+
+    async def act(bench: Bench) -> list[config.Change]:
+        return await config.compare(bench, unit, await request(bench, unit), lenient=lenient)
+
+    changes = on_bench(app, act)
     return app.finish(documents.changes(changes), lambda result: _render_changes(app, changes))
 
 
@@ -176,13 +165,13 @@ def diff(app: App, unit: str, profile: Path | None, backup: str | None) -> int:
 @click.pass_obj
 def apply(app: App, /, unit: str, profile: Path | None, backup: str | None, **options: Any) -> int:
     """Give UNIT the settings of a PROFILE (TOML), or of a backup in the vault."""
-    request, lenient = _wish(profile, backup), backup is not None
+    request, lenient = _request(profile, backup), backup is not None
 
-    async def act(bench: Bench, address: Address) -> config.Changed:
-        wanted = request(bench, address)
-        return await config.change(bench, address, wanted, operation="config apply", lenient=lenient)
+    async def act(bench: Bench) -> config.Changed:
+        settings = await request(bench, unit)
+        return await config.change(bench, unit, settings, operation="config apply", lenient=lenient)
 
-    return finish_changed(app, on_unit(app, unit, act, options))
+    return finish_changed(app, on_bench(app, act, waived(options)))
 
 
 # --- reset, backup ----------------------------------------------------------------------------------------------------
@@ -196,7 +185,7 @@ def reset(app: App, /, unit: str, **options: Any) -> int:
     """Put UNIT's configuration back to the defaults of its firmware. What it was goes to the vault first; name, PIN and
     bind key stay.
     """
-    return finish_changed(app, on_unit(app, unit, config_backup.reset, options))
+    return finish_changed(app, on_bench(app, lambda bench: config_backup.reset(bench, unit), waived(options)))
 
 
 @command("backup", examples="mitherm config backup A4:C1:38:00:00:01")
@@ -204,7 +193,7 @@ def reset(app: App, /, unit: str, **options: Any) -> int:
 @click.pass_obj
 def backup_(app: App, unit: str) -> int:
     """Copy the settings of UNIT (and its Mi records) into the vault, for `apply --backup` and `doctor`."""
-    stored, changed = on_unit(app, unit, config_backup.backup)
+    stored, changed = on_bench(app, lambda bench: config_backup.backup(bench, unit))
     result = {"backup": stored.id, "replies": sorted(stored.backup.replies), "changed": changed}
     text = f"Backup {stored.id} is in the vault{'' if changed else ' already'}."
     return app.finish(result, lambda result: app.terminal.say(text))

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.options import UnitArgument, command
+from mitherm.cli.unit import on_bench
 from mitherm.errors import DiskProblem
 from mitherm.model.address import Address
 from mitherm.ops.doctor.bundle import bundle
-from mitherm.ops.doctor.examine import Examination, examine
+from mitherm.ops.doctor.examine import examine
 from mitherm.ops.doctor.host import (
     Host,
     adapters,
@@ -60,11 +60,9 @@ def doctor_command(
     """
     told = understand(symptoms)
 
-    async def work() -> Examination:
-        async with open_bench(app) as bench:
-            return await examine(bench, unit, told, lambda address: _host(app, address), duration_s=duration)
-
-    done = app.run(work)
+    done = on_bench(
+        app, lambda bench: examine(bench, unit, told, lambda address: _host(app, address), duration_s=duration)
+    )
     if file is not None:
         _write(file, bundle(done))
     result = {

@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from mitherm.cli.clock import UTC, basis_of
-from mitherm.cli.config import on_unit
 from mitherm.cli.context import SCHEMA, App
-from mitherm.cli.options import Group, command, unit_argument
+from mitherm.cli.options import UTC, Group, basis_of, command, unit_argument
+from mitherm.cli.unit import on_bench
 from mitherm.errors import FileMissing, UsageProblem
 from mitherm.model.operation import Outcome
 from mitherm.ops.upkeep import history
@@ -48,7 +47,7 @@ def fetch(app: App, unit: str, form: str, output: Path | None, database: Path | 
     """
     for path in (output, database):
         _check_place(path)
-    found = on_unit(app, unit, lambda bench, address: history.fetch(bench, address, basis_of(utc)))
+    found = on_bench(app, lambda bench: history.fetch(bench, unit, basis_of(utc)))
     if output is not None:
         write_durably(output, _text(found, form).encode())
     added = merge(database, str(found.address), found.family, found.rows) if database is not None else None
@@ -101,7 +100,7 @@ def _text(found: history.History, form: str) -> str:
 @click.pass_obj
 def clear(app: App, unit: str) -> int:
     """Erase the stored records of UNIT. Refused on pvvx up to 3.7, where that destroys the hardware string too."""
-    outcome = on_unit(app, unit, history.clear)
+    outcome = on_bench(app, lambda bench: history.clear(bench, unit))
     text = {
         Outcome.VERIFIED: "The stored records are gone.",
         Outcome.DRY_RUN: "Dry run: the stored records would be erased; nothing was.",

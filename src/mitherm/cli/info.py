@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.options import command, unit_argument
+from mitherm.cli.unit import on_bench
 from mitherm.ops.info import info
 
 
@@ -25,11 +25,8 @@ from mitherm.ops.info import info
 def info_command(app: App, unit: str) -> int:
     """Connect to UNIT and say what it is: model, board, firmware, battery, identity, and how sure that is."""
 
-    async def work() -> dict[str, object]:
-        async with open_bench(app) as bench:
-            return await info(bench, unit)
-
-    return app.finish({"unit": app.run(work), "changed": False}, lambda result: _render(app, result["unit"]))
+    result = on_bench(app, lambda bench: info(bench, unit))
+    return app.finish({"unit": result, "changed": False}, lambda result: _render(app, result["unit"]))
 
 
 def _render(app: App, unit: Mapping[str, Any]) -> None:

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final
 
 import click
 
-from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.documents.keys import generation as generation_document
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
+from mitherm.cli.unit import on_bench
 from mitherm.cli.waivers import waived, waiver_options
-from mitherm.model.address import Address
 from mitherm.model.operation import Outcome
-from mitherm.ops.bench import Bench
 from mitherm.ops.keys import unit_keys
 from mitherm.ops.keys.proof import DURATION_S, KeyTest, check_keys, raise_unless_proven
 from mitherm.ops.next_step import after_erase, after_restore
-from mitherm.ops.target import resolve
-
-_R = TypeVar("_R")
-
-
-def _on_unit(
-    app: App, unit: str, act: Callable[[Bench, Address], Awaitable[_R]], options: Mapping[str, Any] | None = None
-) -> _R:
-    """Open the bench, find out which unit is meant, act."""
-
-    async def work() -> _R:
-        async with open_bench(app, waivers=waived(dict(options or {}))) as bench:
-            return await act(bench, await resolve(bench, unit))
-
-    return app.run(work)
 
 
 @command(
@@ -49,7 +32,7 @@ def _on_unit(
 @click.pass_obj
 def backup(app: App, unit: str, raw: bool, reveal: bool) -> int:
     """Copy everything Mi from a unit on pvvx firmware into the vault: DID, keys, counter, superseded keys."""
-    saved = _on_unit(app, unit, lambda bench, address: unit_keys.backup(bench, address, raw=raw))
+    saved = on_bench(app, lambda bench: unit_keys.backup(bench, unit, raw=raw))
     made = saved.stored.backup
     result = {
         "keys": [generation_document(one, reveal) for one in saved.generations],
@@ -87,7 +70,7 @@ def backup(app: App, unit: str, raw: bool, reveal: bool) -> int:
 def restore(app: App, /, unit: str, generation: str | None, **options: Any) -> int:
     """Write a saved pair and its DID into a unit on pvvx firmware, over the pair it holds, which is saved first."""
     return _finish_replaced(
-        app, _on_unit(app, unit, lambda bench, address: unit_keys.restore(bench, address, generation), options)
+        app, on_bench(app, lambda bench: unit_keys.restore(bench, unit, generation), waived(options))
     )
 
 
@@ -100,7 +83,7 @@ def swap(app: App, /, unit: str, **options: Any) -> int:
 
     Done by writing the pair, never with the firmware's own command, which since 3.2 destroys the previous pair.
     """
-    return _finish_replaced(app, _on_unit(app, unit, unit_keys.swap, options))
+    return _finish_replaced(app, on_bench(app, lambda bench: unit_keys.swap(bench, unit), waived(options)))
 
 
 def _finish_replaced(app: App, done: unit_keys.Replaced) -> int:
@@ -129,7 +112,7 @@ def _finish_replaced(app: App, done: unit_keys.Replaced) -> int:
 @click.pass_obj
 def erase(app: App, /, unit: str, **options: Any) -> int:
     """Erase DID and keys of a unit on pvvx firmware, so that Mi Home takes it for a new one. They are saved first."""
-    done = _on_unit(app, unit, unit_keys.erase, options)
+    done = on_bench(app, lambda bench: unit_keys.erase(bench, unit), waived(options))
     text = {
         Outcome.VERIFIED: "DID and keys are gone from the unit; the vault has them.",
         Outcome.DRY_RUN: "Dry run: DID and keys would be erased; nothing was.",
@@ -165,7 +148,7 @@ def test(app: App, unit: str, duration: float) -> int:
     """Which of the vault's keys does UNIT hold? Tokens are tested by a login where stock firmware runs, bind keys by a
     live beacon. Exit 5 when all are wrong, 1 when nothing could be tested.
     """
-    tested = _on_unit(app, unit, lambda bench, address: check_keys(bench, address, duration))
+    tested = on_bench(app, lambda bench: check_keys(bench, unit, duration))
     result = _test_result(tested)
     raise_unless_proven(tested, result)
     return app.finish(result, lambda result: _render_test(app, result))

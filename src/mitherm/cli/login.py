@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import click
 
-from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.documents.keys import key
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.questions import parse_token
+from mitherm.cli.unit import on_bench
 from mitherm.errors import AnswerNeeded
+from mitherm.model.record import KeyGeneration
+from mitherm.ops.bench import Bench
 from mitherm.ops.keys.login import login_with_token, login_with_vault
 from mitherm.ops.next_step import after_login
-from mitherm.ops.target import resolve
 from mitherm.primitives.secret import Secret
 
 
@@ -40,20 +41,16 @@ def login_command(app: App, unit: str, ask_token: bool) -> int:
     """Test keys with a login. Changes nothing on the unit; the generation that opened it is marked as confirmed."""
     token = _token() if ask_token else None
 
-    async def work() -> dict[str, object]:
-        async with open_bench(app) as bench:
-            address = await resolve(bench, unit)
-            if token is not None:
-                generation = await login_with_token(bench, address, token)
-            else:
-                generation = await login_with_vault(bench, address)
-            return {"keys": [key(generation, reveal=False)], "changed": False}
+    def act(bench: Bench) -> Awaitable[KeyGeneration]:
+        return login_with_vault(bench, unit) if token is None else login_with_token(bench, unit, token)
+
+    generation = on_bench(app, act)
 
     def render(result: Mapping[str, Any]) -> None:
         render_keys(app, result)
-        app.terminal.suggest(after_login(result["keys"][0]["address"]))
+        app.terminal.suggest(after_login(generation.address))
 
-    return app.finish(app.run(work), render)
+    return app.finish({"keys": [key(generation)], "changed": False}, render)
 
 
 def _token() -> Secret:

@@ -15,7 +15,7 @@ from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.live_table import LiveTable
 from mitherm.cli.options import command
-from mitherm.cli.scan import reading_text
+from mitherm.cli.readings import reading_text
 from mitherm.cli.signals import stopped_by_signals
 from mitherm.cli.unit import unit_address
 from mitherm.model.report import Report

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
 
 from mitherm.cli.context import App
+
+if TYPE_CHECKING:
+    from mitherm.ops.upkeep.clock import Basis
 
 
 def _store(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -133,3 +136,11 @@ class UnitArgument(click.Argument):
 def unit_argument(**rest: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: UNIT is an address in any spelling, an inventory name or an unambiguous advertised name."""
     return click.argument("unit", metavar="UNIT", cls=UnitArgument, **rest)
+
+
+UTC: Final = click.option("--utc", is_flag=True, help="The unit counts UTC, not the time of this computer's zone.")
+
+
+def basis_of(utc: bool) -> Basis:
+    """What the option says."""
+    return "utc" if utc else "local"

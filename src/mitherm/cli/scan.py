@@ -13,7 +13,9 @@ from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.documents.units import scanned_unit
 from mitherm.cli.options import command
+from mitherm.cli.readings import reading_text
 from mitherm.cli.signals import until_signal
+from mitherm.cli.unit import on_bench
 from mitherm.model.family import Family
 from mitherm.ops.hearing.scan import ScannedUnit, scan, watch
 from mitherm.ops.next_step import next_command
@@ -38,11 +40,7 @@ def scan_command(app: App, duration: float, watching: bool) -> int:
         app.run(lambda: until_signal(_watch(app)))
         return 0
 
-    async def work() -> list[ScannedUnit]:
-        async with open_bench(app) as bench:
-            return await scan(bench, duration)
-
-    units = app.run(work)
+    units = on_bench(app, lambda bench: scan(bench, duration))
 
     def render(result: Mapping[str, Any]) -> None:
         _render(app, result)
@@ -82,13 +80,3 @@ def _row(unit: Mapping[str, Any]) -> tuple[object, ...]:
     rssi = f"{unit['rssi_dbm']} dBm" if unit["rssi_dbm"] is not None else ""
     reading = reading_text(unit["reading"])
     return (unit["address"], unit["name"], rssi, firmware, unit["beacon_format"], bound, reading, unit["next"])
-
-
-def reading_text(reading: Mapping[str, Any] | None) -> str:
-    """21.5 °C  45 %  2.95 V"""
-    if reading is None:
-        return ""
-    volts = reading["battery_mv"]
-    texts = {"temperature_c": "{} °C", "humidity_pct": "{} %", "battery_pct": "battery {} %"}
-    parts = [text.format(reading[name]) for name, text in texts.items() if reading.get(name) is not None]
-    return "  ".join([*parts, f"{volts / 1000:.2f} V"] if volts is not None else parts)

@@ -1,23 +1,38 @@
-"""UNIT for commands that need no connection: the radio is opened only for a name that nobody noted."""
+"""UNIT in commands: the bench opened for an operation on it, or, where no connection is needed, its address alone."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
 
 from mitherm.cli.bench import open_bench, stores
 from mitherm.cli.context import App
 from mitherm.errors import DeviceNotFound, RadioUnavailable
 from mitherm.model.address import Address
+from mitherm.ops.bench import Bench
 from mitherm.ops.target import named, resolve
+
+_R = TypeVar("_R")
+
+
+def on_bench(app: App, act: Callable[[Bench], Awaitable[_R]], waivers: Collection[str] = ()) -> _R:
+    """Open everything an operation needs, act. Operations find out by themselves which unit is meant."""
+
+    async def work() -> _R:
+        async with open_bench(app, waivers=waivers) as bench:
+            return await act(bench)
+
+    return app.run(work)
 
 
 def unit_address(app: App, text: str) -> Address:
-    """The address meant by `text`. Raises DeviceNotFound, UsageProblem."""
-    return named(stores().inventory, text) or app.run(lambda: _listen(app, text))
+    """The address meant by `text`; the radio is opened only for a name that nobody noted. Raises DeviceNotFound, UsageProblem."""
+    return named(stores().inventory, text) or _listen(app, text)
 
 
-async def _listen(app: App, text: str) -> Address:
+def _listen(app: App, text: str) -> Address:
     try:
-        async with open_bench(app) as bench:
-            return await resolve(bench, text)
+        return on_bench(app, lambda bench: resolve(bench, text))
     except RadioUnavailable as problem:
         raise DeviceNotFound(
             f"the inventory has no unit called {text!r}, and no radio is there to look for it",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from mitherm.cli.bench import open_bench, stores
+from mitherm.cli.bench import stores
 from mitherm.cli.context import App
 from mitherm.cli.documents.updates import update
+from mitherm.cli.unit import on_bench
 from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench
 from mitherm.ops.next_step import after_update
@@ -17,11 +18,7 @@ from mitherm.ops.updating.execute import UpdateResult
 def carry_out(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[UpdateResult]]) -> int:
     """Run `act` on the radio in force; with --dry-run it rehearses on a twin of the unit."""
 
-    async def work() -> UpdateResult:
-        async with open_bench(app, waivers=waivers) as bench:
-            return await act(bench)
-
-    result = app.run(work)
+    result = on_bench(app, act, waivers)
 
     def render(shown: Mapping[str, Any]) -> None:
         _render(app, shown)

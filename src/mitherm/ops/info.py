@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from mitherm.device.observation import Observation
+from mitherm.model.address import Address
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import look
 from mitherm.ops.next_step import next_for
 from mitherm.ops.target import resolve
 
 
-async def info(bench: Bench, unit: str) -> dict[str, object]:
+async def info(bench: Bench, unit: Address | str) -> dict[str, object]:
     """Resolve, connect, identify. Raises DeviceNotFound and what the link raises."""
     address = await resolve(bench, unit)
     return describe_unit(bench, (await look(bench, address)).seen)

@@ -15,11 +15,13 @@ from mitherm.store.inventory import Inventory
 NAME_SCAN_S = 10.0
 
 
-async def resolve(bench: Bench, text: str) -> Address:
-    """The address meant by `text`. Raises DeviceNotFound, or UsageProblem when a name fits several units."""
-    address = named(bench.stores.inventory, text) or _only(await _advertised(bench, text), text)
+async def resolve(bench: Bench, unit: Address | str) -> Address:
+    """The address of the unit meant. Raises DeviceNotFound, or UsageProblem when a name fits several units."""
+    if isinstance(unit, Address):
+        return unit
+    address = named(bench.stores.inventory, unit) or _only(await _advertised(bench, unit), unit)
     if address is None:
-        raise DeviceNotFound(f"no unit is called {text!r}", hint="`mitherm scan` lists names and addresses")
+        raise DeviceNotFound(f"no unit is called {unit!r}", hint="`mitherm scan` lists names and addresses")
     return address
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
+from mitherm.model.keys import MiKeys
 from mitherm.protocol.events import Event
 
 Entropy: TypeAlias = Callable[[int], bytes]
@@ -89,12 +90,12 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Something that must be durable before the procedure goes on (new keys). Answer: None, or the keeper's error is thrown.
+    """New keys, which must be durable before the procedure goes on. Answer: None, or the keeper's error is thrown.
 
-    `what` is handed to the keeper the driver was given; the procedure does not know about files.
+    They are handed to the keeper the driver was given; the procedure does not know about files.
     """
 
-    what: object
+    keys: MiKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +163,9 @@ def pause(seconds: float) -> Procedure[None]:
     yield Pause(seconds)
 
 
-def keep(what: object) -> Procedure[None]:
-    """Make `what` durable; see `Keep`."""
-    yield Keep(what)
+def keep(keys: MiKeys) -> Procedure[None]:
+    """Make new keys durable; see `Keep`."""
+    yield Keep(keys)
 
 
 def report(event: Event) -> Procedure[None]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 from mitherm.errors import VaultProblem
+from mitherm.model.keys import MiKeys
 from mitherm.protocol.effects import (
     Await,
     AwaitDisconnect,
@@ -24,7 +25,7 @@ from mitherm.protocol.effects import (
 from mitherm.protocol.events import Event
 from mitherm.radio.link import Link
 
-Keeper: TypeAlias = Callable[[object], Awaitable[None] | None]
+Keeper: TypeAlias = Callable[[MiKeys], Awaitable[None] | None]
 """Makes what it is given durable before it returns; its error is thrown into the procedure."""
 Watcher: TypeAlias = Callable[[Event], None]
 
@@ -57,8 +58,8 @@ async def _perform(effect: Effect, link: Link, on_event: Watcher | None, keeper:
         case Report(event):
             if on_event is not None:
                 on_event(event)
-        case Keep(what):
-            await _keep(what, keeper)
+        case Keep(keys):
+            await _keep(keys, keeper)
         case Pause(seconds):
             await link.pause(seconds)
         case Await(timeout_s):
@@ -87,11 +88,11 @@ async def _exchange(effect: Write | Read | BeginRead | FinishRead | Subscribe, l
     return None
 
 
-async def _keep(what: object, keeper: Keeper | None) -> None:
+async def _keep(keys: MiKeys, keeper: Keeper | None) -> None:
     if keeper is None:
         raise VaultProblem(
             "nothing is there to keep the new keys; the conversation was stopped before they took effect"
         )
-    pending = keeper(what)
+    pending = keeper(keys)
     if inspect.isawaitable(pending):
         await pending

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar, assert_never
 
 from mitherm.errors import AttRefused, CharacteristicMissing, DeviceNotFound, LinkLost, LinkTimeout
+from mitherm.model.keys import MiKeys
 from mitherm.protocol.effects import (
     Await,
     AwaitDisconnect,
@@ -47,7 +48,7 @@ class CentralLink:
         *,
         round_trip_s: float = 0.02,
         on_event: Callable[[Event], None] = lambda event: None,
-        keeper: Callable[[object], None] = lambda what: None,
+        keeper: Callable[[MiKeys], None] = lambda keys: None,
     ) -> None:
         self.unit = unit
         self.now = now
@@ -102,8 +103,8 @@ class CentralLink:
         match effect:
             case Report(event):
                 return self._on_event(event)
-            case Keep(what):
-                return self._keeper(what)
+            case Keep(keys):
+                return self._keeper(keys)
             case AwaitDisconnect(timeout_s):
                 return self._await_disconnect(timeout_s)
             case Pause(seconds):

@@ -62,7 +62,7 @@ class Examination:
 
 
 async def examine(
-    bench: Bench, unit: str | None, told: Told, check_host: HostCheck, *, duration_s: float | None = None
+    bench: Bench, unit: Address | str | None, told: Told, check_host: HostCheck, *, duration_s: float | None = None
 ) -> Examination:
     """The host, and one unit or all that are heard or known. Raises DeviceNotFound, UsageProblem for an unknown name."""
     address = await _resolve(bench, unit)
@@ -78,7 +78,7 @@ async def examine(
     return Examination(evidence)
 
 
-async def _resolve(bench: Bench, unit: str | None) -> Address | None:
+async def _resolve(bench: Bench, unit: Address | str | None) -> Address | None:
     """None where there is no unit to look at: none was named, or the radio that would find the name is not there."""
     if unit is None:
         return None

@@ -20,6 +20,7 @@ from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.keys.login import login_with_vault
 from mitherm.ops.look import look
 from mitherm.ops.next_step import KEYS_HINT, NextStep, next_command, next_for
+from mitherm.ops.target import resolve
 from mitherm.protocol.events import StepDone
 from mitherm.protocol.mi.client import login, register
 from mitherm.radio.driver import run
@@ -47,11 +48,12 @@ class Activated:
         return self.outcome.changed
 
 
-async def activate(bench: Bench, address: Address) -> Activated:
+async def activate(bench: Bench, unit: Address | str) -> Activated:
     """Activate `address`, or find that the vault can log in already. A dry run ends after the guards.
 
     Raises NotSupported (custom firmware), KeysMissing (generation 2), GuardRefused (H9, H16), MiAuthRefused.
     """
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("activate", address, bench.wall) as entry:
         found = await look(bench, address)
         access = bench.stores.vault.access(address)
@@ -111,11 +113,9 @@ async def register_unit(
     vault = bench.stores.vault
     kept: list[KeyGeneration] = []
 
-    def keep(what: object) -> None:
-        if not isinstance(what, MiKeys):
-            raise TypeError(f"nothing to keep: {type(what).__name__}")
-        kept.append(vault.add(address, what, ORIGIN, bench.wall()))
-        bench.tell(StepDone(StepKind.KEYS, f"new keys {what.fingerprint} are in the vault, read back from disk"))
+    def keep(keys: MiKeys) -> None:
+        kept.append(vault.add(address, keys, ORIGIN, bench.wall()))
+        bench.tell(StepDone(StepKind.KEYS, f"new keys {keys.fingerprint} are in the vault, read back from disk"))
 
     async with Link(bench.radio, sighting) as link:
         keys = await run(register(bench.entropy), link, on_event=bench.tell, keeper=keep)

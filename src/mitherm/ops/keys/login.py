@@ -15,7 +15,7 @@ from mitherm.model.operation import StepKind
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Bench
 from mitherm.ops.next_step import KEYS_HINT, NextStep, next_command, next_step
-from mitherm.ops.target import find
+from mitherm.ops.target import find, resolve
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import StepDone
 from mitherm.protocol.mi.client import login
@@ -27,14 +27,16 @@ LINK_ATTEMPTS: Final = 3
 """Links per token: a lost one says nothing about the token."""
 
 
-async def login_with_vault(bench: Bench, address: Address) -> KeyGeneration:
+async def login_with_vault(bench: Bench, unit: Address | str) -> KeyGeneration:
     """Prove that one of the vault's tokens opens the unit; that generation is confirmed. Raises KeysMissing, KeysMismatch."""
+    address = await resolve(bench, unit)
     async with logged_in(bench, address) as (_, generation):
         return generation
 
 
-async def login_with_token(bench: Bench, address: Address, token: Secret) -> KeyGeneration:
+async def login_with_token(bench: Bench, unit: Address | str, token: Secret) -> KeyGeneration:
     """The same with a token the user typed; it goes to the vault once it proved right."""
+    address = await resolve(bench, unit)
     sighting = await find(bench, address)
     async with Link(bench.radio, sighting) as link:
         await run(login(token, bench.entropy), link, on_event=bench.tell)

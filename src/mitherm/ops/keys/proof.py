@@ -17,7 +17,7 @@ from mitherm.ops.hearing.listen import adverts, key_ring
 from mitherm.ops.hearing.receiver import Receiver
 from mitherm.ops.keys.import_export import everything
 from mitherm.ops.look import look
-from mitherm.ops.target import find
+from mitherm.ops.target import find, resolve
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.mi.client import login
 from mitherm.protocol.pvvx.keys import MiRecords
@@ -57,8 +57,9 @@ class KeyTest:
         return {answer for row in self.rows for answer in (row.token, row.bind_key)}
 
 
-async def check_keys(bench: Bench, address: Address, duration_s: float) -> KeyTest:
+async def check_keys(bench: Bench, unit: Address | str, duration_s: float) -> KeyTest:
     """Test every generation of the vault; what the unit proved is confirmed there. Raises KeysMissing, DeviceNotFound."""
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys test", address, bench.wall) as entry:
         test = KeyTest([_untested(one) for one in everything(bench.stores.vault, address)])
         seen = (await look(bench, address, ask_bound=False)).seen

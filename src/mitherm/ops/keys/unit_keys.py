@@ -19,7 +19,7 @@ from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.keys.import_export import choose
 from mitherm.ops.keys.records import ORIGIN, erase_records, records_saved, save_records
 from mitherm.ops.look import look
-from mitherm.ops.target import find
+from mitherm.ops.target import find, resolve
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import StepDone, StepStarted
 from mitherm.protocol.pvvx.client import set_keys
@@ -66,8 +66,9 @@ class Erased:
         return self.outcome.changed
 
 
-async def backup(bench: Bench, address: Address, *, raw: bool = False) -> Saved:
+async def backup(bench: Bench, unit: Address | str, *, raw: bool = False) -> Saved:
     """Copy all Mi records of the unit into the vault. `raw`: the flash sectors too. Raises NotSupported off pvvx."""
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys backup", address, bench.wall) as entry:
         await _readable(bench, address)
         saved = await _save(bench, address, raw=raw)
@@ -75,11 +76,12 @@ async def backup(bench: Bench, address: Address, *, raw: bool = False) -> Saved:
         return saved
 
 
-async def restore(bench: Bench, address: Address, generation: str | None) -> Replaced:
+async def restore(bench: Bench, unit: Address | str, generation: str | None) -> Replaced:
     """Write a pair of the vault (and its DID) over the one in the unit, and read it back.
 
     Raises NotSupported where the unit holds no records to replace, KeysMissing, GuardRefused, PeerMisbehaved.
     """
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys restore", address, bench.wall, sorted(bench.waivers)) as entry:
         wanted = choose(bench.stores.vault, address, generation)
         seen, records = await _readable(bench, address)
@@ -88,8 +90,9 @@ async def restore(bench: Bench, address: Address, generation: str | None) -> Rep
         return replaced
 
 
-async def swap(bench: Bench, address: Address) -> Replaced:
+async def swap(bench: Bench, unit: Address | str) -> Replaced:
     """Bring back the previous pair: the newest superseded one in the unit, else the newest other one in the vault."""
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys swap", address, bench.wall, sorted(bench.waivers)) as entry:
         seen, records = await _readable(bench, address)
         replaced = await _replace(bench, address, seen, records, _previous(bench, address, records))
@@ -97,8 +100,9 @@ async def swap(bench: Bench, address: Address) -> Replaced:
         return replaced
 
 
-async def erase(bench: Bench, address: Address) -> Erased:
+async def erase(bench: Bench, unit: Address | str) -> Erased:
     """Save the Mi records, then erase them. Raises GuardRefused (H10) unless they are saved."""
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys erase", address, bench.wall, sorted(bench.waivers)) as entry:
         _, records = await _readable(bench, address)
         if records.empty:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mitherm.device.observation import Observation
 from mitherm.errors import NotSupported
+from mitherm.model.address import Address
 from mitherm.ops.bench import Bench
 from mitherm.ops.files.images import ImageRequest, SelectedImage, sendable
 from mitherm.ops.files.library import ImageSource
@@ -17,7 +18,7 @@ from mitherm.ops.updating.transfer import PaceChoice
 
 
 async def flash(
-    bench: Bench, unit: str, image: str, *, signs: Sequence[str] = (), pace: PaceChoice = "auto"
+    bench: Bench, unit: Address | str, image: str, *, signs: Sequence[str] = (), pace: PaceChoice = "auto"
 ) -> UpdateResult:
     """Put `image` (a file or a library name) on `unit`, with activation or login where the running firmware wants them."""
     source = ImageSource.of(bench, signs)
@@ -43,7 +44,13 @@ async def flash(
 
 
 async def bring(
-    bench: Bench, unit: str, goal: str, *, images: Sequence[str] = (), fresh: bool = False, pace: PaceChoice = "auto"
+    bench: Bench,
+    unit: Address | str,
+    goal: str,
+    *,
+    images: Sequence[str] = (),
+    fresh: bool = False,
+    pace: PaceChoice = "auto",
 ) -> UpdateResult:
     """Bring `unit` to `goal`, from whatever state it is in. Safe to repeat after any interruption."""
     parse_goal(goal)

@@ -13,6 +13,7 @@ from mitherm.model.family import Family
 from mitherm.model.operation import Outcome, StepKind, StepRecord
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import meet
+from mitherm.ops.target import resolve
 from mitherm.protocol import stock
 from mitherm.protocol.events import StepDone
 from mitherm.protocol.pvvx import client as pvvx_client
@@ -72,14 +73,16 @@ def count(at: datetime, basis: Basis) -> int:
     return round((at + (ahead or timedelta())).timestamp())
 
 
-async def read_clock(bench: Bench, address: Address, basis: Basis = "local") -> Clock:
+async def read_clock(bench: Bench, unit: Address | str, basis: Basis = "local") -> Clock:
     """Ask the unit. Raises NotSupported where it has no clock that can be read."""
+    address = await resolve(bench, unit)
     async with meet(bench, address) as (link, seen):
         return await _read(bench, link, seen, basis)
 
 
-async def set_clock(bench: Bench, address: Address, basis: Basis = "local") -> ClockSet:
+async def set_clock(bench: Bench, unit: Address | str, basis: Basis = "local") -> ClockSet:
     """Set the clock to now, unless it is right, and read it back. Raises NotSupported, NotVerified."""
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("clock set", address, bench.wall) as entry:
         async with meet(bench, address) as (link, seen):
             before = await _read(bench, link, seen, basis)

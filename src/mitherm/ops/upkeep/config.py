@@ -25,7 +25,7 @@ from mitherm.model.record import UnitBackup
 from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.look import meet
-from mitherm.ops.target import find
+from mitherm.ops.target import find, resolve
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import StepDone, StepStarted
 from mitherm.protocol.pvvx import client as pvvx_client
@@ -64,14 +64,18 @@ class Changed:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-async def read(bench: Bench, address: Address, *, comfort: bool = False) -> Settings:
+async def read(bench: Bench, unit: Address | str, *, comfort: bool = False) -> Settings:
     """The settings of the unit. `comfort`: ask for the comfort window, which makes the unit store it once."""
+    address = await resolve(bench, unit)
     async with pvvx_unit(bench, address) as (link, _):
         return await read_link(link, comfort)
 
 
-async def compare(bench: Bench, address: Address, request: Mapping[str, str], *, lenient: bool = False) -> list[Change]:
+async def compare(
+    bench: Bench, unit: Address | str, request: Mapping[str, str], *, lenient: bool = False
+) -> list[Change]:
     """What would change if the request were applied; `lenient` as for `change`. Raises SettingsError."""
+    address = await resolve(bench, unit)
     async with pvvx_unit(bench, address) as (link, _):
         before = await read_link(link, wants_comfort(request))
     request = {name: request[name] for name in request if not lenient or knows(before.config, name)}
@@ -125,12 +129,18 @@ async def _config(link: Link) -> Config:
 
 
 async def change(
-    bench: Bench, address: Address, request: Mapping[str, str], *, operation: str = "config set", lenient: bool = False
+    bench: Bench,
+    unit: Address | str,
+    request: Mapping[str, str],
+    *,
+    operation: str = "config set",
+    lenient: bool = False,
 ) -> Changed:
     """Write what is wished for, read it back, and keep the result in the vault.
 
     `lenient`: leave out what this version of the firmware does not know; for backups of another version. Raises SettingsError before anything is written, GuardRefused (H14, H15, H16), NotVerified when the unit is gone after.
     """
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation(operation, address, bench.wall, sorted(bench.waivers)) as entry:
         async with pvvx_unit(bench, address) as (link, seen):
             before = await read_link(link, wants_comfort(request))

@@ -13,6 +13,7 @@ from mitherm.model.record import StoredBackup
 from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.keys.records import save_records
+from mitherm.ops.target import resolve
 from mitherm.ops.upkeep.config import Changed, changes_of, keep, pvvx_unit, read_link
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.pvvx import client as pvvx_client
@@ -24,8 +25,9 @@ from mitherm.radio.driver import run
 RESET_SINCE: Final = 0x10
 
 
-async def reset(bench: Bench, address: Address) -> Changed:
+async def reset(bench: Bench, unit: Address | str) -> Changed:
     """Defaults of the firmware for the configuration (command 56), after a backup; name, PIN, key stay."""
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("config reset", address, bench.wall, sorted(bench.waivers)) as entry:
         async with pvvx_unit(bench, address) as (link, seen):
             before = await read_link(link, comfort=False)
@@ -59,8 +61,9 @@ async def _reset(bench: Bench, address: Address) -> Settings:
             raise
 
 
-async def backup(bench: Bench, address: Address) -> tuple[StoredBackup, bool]:
+async def backup(bench: Bench, unit: Address | str) -> tuple[StoredBackup, bool]:
     """Settings, comfort window and Mi records into the vault; whether that is news."""
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("config backup", address, bench.wall) as entry:
         async with pvvx_unit(bench, address):
             pass
@@ -78,8 +81,9 @@ async def _save(bench: Bench, address: Address) -> None:
         raise PeerMisbehaved("the unit did not show its settings", hint="try again nearer to it")
 
 
-def saved(bench: Bench, address: Address, backup_id: str | None = None) -> dict[str, str]:
+async def saved(bench: Bench, unit: Address | str, backup_id: str | None = None) -> dict[str, str]:
     """The request for the settings as the vault knew them at a backup, the newest one by default. Raises NotFound."""
+    address = await resolve(bench, unit)
     found: dict[str, Secret] = {}
     for stored in bench.stores.vault.backups(address):
         found |= stored.backup.replies

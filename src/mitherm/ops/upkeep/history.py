@@ -14,6 +14,7 @@ from mitherm.model.family import Family
 from mitherm.model.operation import Outcome, StepKind, StepRecord
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import meet
+from mitherm.ops.target import resolve
 from mitherm.ops.upkeep.clock import Basis, moment
 from mitherm.protocol import stock
 from mitherm.protocol.effects import write
@@ -62,11 +63,12 @@ class History:
 # --- fetching ---------------------------------------------------------------------------------------------------------
 
 
-async def fetch(bench: Bench, address: Address, basis: Basis = "local") -> History:
+async def fetch(bench: Bench, unit: Address | str, basis: Basis = "local") -> History:
     """Every record that the unit stored; goes on where a broken link ended. Warns about records without a date.
 
     Raises NotSupported where there is no history, LinkLost or LinkTimeout when several links in a row bring nothing.
     """
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("history fetch", address, bench.wall) as entry:
         async with meet(bench, address) as (_, seen):
             family = seen.family
@@ -199,11 +201,12 @@ def _hour(record: stock.HistoryRecord, basis: Basis) -> Row:
 # --- clearing ---------------------------------------------------------------------------------------------------------
 
 
-async def clear(bench: Bench, address: Address) -> Outcome:
+async def clear(bench: Bench, unit: Address | str) -> Outcome:
     """Erase the stored records and see that they are gone; returns the outcome.
 
     Raises NotSupported on pvvx up to 3.7, whose command destroys the hardware string (custom-firmware.md 8).
     """
+    address = await resolve(bench, unit)
     with bench.stores.journal.operation("history clear", address, bench.wall) as entry:
         async with meet(bench, address) as (link, seen):
             stored = await _stored(link, seen.family, seen.label)
