@@ -44,6 +44,25 @@ class Cause:
     """While it lasts, nothing seen through the connection can be trusted: no other cause is looked for."""
 
 
+def cause(
+    name: str,
+    *,
+    title: str,
+    remedy: str,
+    command: str | None = None,
+    symptoms: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+    about: Literal["unit", "host"] = "unit",
+    blinding: bool = False,
+) -> Callable[[Judge], Cause]:
+    """Make a rule the cause `name`. Rules rank by their order in the file: see `table.CAUSES`."""
+
+    def registered(judge: Judge) -> Cause:
+        return Cause(name, title, remedy, command, judge, symptoms, also, about, blinding)
+
+    return registered
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A cause that applies, with its evidence, the remedy, and the command that cures it where there is one."""

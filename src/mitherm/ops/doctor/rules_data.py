@@ -9,8 +9,8 @@ from mitherm.model.family import BeaconFormat
 from mitherm.model.keys import is_invented
 from mitherm.model.operation import Outcome
 from mitherm.ops.doctor.evidence import Evidence
-from mitherm.ops.doctor.finding import Cause, Proof, because
-from mitherm.ops.next_step import NextStep
+from mitherm.ops.doctor.finding import Proof, because, cause
+from mitherm.ops.doctor.rules_activation import FETCH
 from mitherm.protocol.pvvx.config import Config
 from mitherm.store.journal import Run
 
@@ -21,15 +21,15 @@ _PROBED: Final = ("hw_ver", "lp_measures", "")
 """What the unit itself sets at boot (custom-firmware.md 5.2)."""
 
 
-def keys_from_account(seen: Evidence) -> Proof | None:
-    """F1."""
-    if seen.generation_2 is None or seen.access.can_log_in or not seen.unprompted("activating", "login-refused"):
-        return None
-    return because(f"{seen.generation_2.label} refuses activation by a tool", "the vault has no token of it")
-
-
+@cause(
+    "F2",
+    title="Login fails: the token is of an older binding, or of the wrong field",
+    remedy="Fetch the keys anew after the last time the unit was added, and import them.",
+    command=FETCH,
+    symptoms=("login-refused",),
+    also=("mi-home-29/15",),
+)
 def old_token(seen: Evidence) -> Proof | None:
-    """F2."""
     if seen.stock is None or not seen.logins or not seen.answers <= {"wrong", "refused"}:
         return None
     keys = [key.reveal() for key in seen.access.bind_keys]
@@ -42,8 +42,29 @@ def old_token(seen: Evidence) -> Proof | None:
     )
 
 
+@cause(
+    "F1",
+    title="Activation cannot work: this firmware takes keys from the owner's account only",
+    remedy="Add the unit in Mi Home, fetch its keys from your account, then log in; do not press Activation.",
+    command=FETCH,
+    symptoms=("activating",),
+    also=("mi-home-29/10", "mi-home-29/11"),
+)
+def keys_from_account(seen: Evidence) -> Proof | None:
+    if seen.generation_2 is None or seen.access.can_log_in or not seen.unprompted("activating", "login-refused"):
+        return None
+    return because(f"{seen.generation_2.label} refuses activation by a tool", "the vault has no token of it")
+
+
+@cause(
+    "F6",
+    title="Mi Home would refuse it (-29): foreign identity records are in its flash",
+    remedy="Delete the unit in the app; save and erase the Mi records, put stock back, add it again.",
+    command="mitherm bring {unit} --to mi-home-ready",
+    symptoms=("did-refused",),
+    also=("mi-home-29/1",),
+)
 def foreign_identity(seen: Evidence) -> Proof | None:
-    """F6."""
     unit = seen.custom
     if unit is None or unit.records is None or unit.records.empty or not seen.says("did-refused"):
         return None
@@ -55,22 +76,14 @@ def foreign_identity(seen: Evidence) -> Proof | None:
     )
 
 
-def not_decrypted(seen: Evidence) -> Proof | None:
-    """F10."""
-    air = seen.air
-    if not air.encrypted or air.decrypted or not seen.access.bind_keys:
-        return None
-    stock = BeaconFormat.MIBEACON in air.formats
-    return because(
-        f"{air.encrypted} encrypted beacon(s) heard, the vault's bind keys open none",
-        "stock sends one every ten minutes or so: a single one may still be of the old key"
-        if stock and air.encrypted == 1
-        else None,
-    )
-
-
+@cause(
+    "F12",
+    title="Settings are gone after a battery change",
+    remedy="Apply the saved settings again; pvvx 5.8 and newer lose them less easily.",
+    command="mitherm config apply {unit} --backup",
+    symptoms=("settings-lost",),
+)
 def settings_lost(seen: Evidence) -> Proof | None:
-    """F12."""
     found = seen.contact.config if seen.contact is not None else None
     if found is None or seen.saved_config is None:
         return None
@@ -87,71 +100,36 @@ def settings_lost(seen: Evidence) -> Proof | None:
     return because(f"settings that differ from the vault's record: {', '.join(sorted(changed))}")
 
 
-def wire_silent(seen: Evidence) -> Proof | None:
-    """F17."""
-    last = _last(seen, "wire")
-    failed = last is not None and last.outcome in (Outcome.FAILED, Outcome.INTERRUPTED)
-    if not (seen.says("wire") or failed):
-        return None
-    ports = seen.host.ports
-    slow = [port for port in ports if port.latency_ms is not None and port.latency_ms > 1]
-    return because(
-        f"the journal's last {last.operation} ended with {last.error}" if failed and last is not None else None,
-        f"ports: {', '.join(port.path for port in ports)}" if ports else "this computer shows no USB serial port",
-        *(f"{port.path} may not be used by you" for port in ports if not port.writable),
-        *(f"{port.path} waits {port.latency_ms} ms before it passes data on" for port in slow),
-    )
-
-
-def library_damaged(seen: Evidence) -> Proof | None:
-    """F18."""
-    last = _last(seen, "firmware fetch")
-    failed = last is not None and last.outcome is Outcome.FAILED
-    if not (seen.damaged_images or failed or seen.says("catalogue")):
-        return None
-    return because(
-        *(f"{name} in the library is not what its SHA-256 says" for name in seen.damaged_images),
-        f"the journal's last firmware fetch ended with {last.error}" if failed and last is not None else None,
-        "no image in the library is damaged" if not seen.damaged_images else None,
-        command=f"mitherm firmware fetch {seen.damaged_images[0]}" if seen.damaged_images else None,
-    )
-
-
-def history_holes(seen: Evidence) -> Proof | None:
-    """F19."""
-    contact = seen.contact
-    if contact is None or not seen.says("history"):
-        return None
-    clock = contact.newest_record_s
-    unset = clock is not None and clock < SET_SINCE_S
-    off = _logging_off(contact.config)
-    return because(
-        "the unit's clock was never set: it counts from 1970" if unset else None,
-        "logging is switched off (averaging is 0)" if off else None,
-        "clock and logging are in order: the connection broke in the middle" if not (unset or off) else None,
-        command=_CLOCK
-        if unset
-        else "mitherm config set {unit} averaging=180"
-        if off
-        else "mitherm history fetch {unit}",
-    )
-
-
-def host_clock(seen: Evidence) -> Proof | None:
-    """F19 as far as this computer is to blame."""
-    if seen.host.clock is None:
-        return None
-    return because(
-        seen.host.clock,
-        remedy="Set the clock of this computer: units get their time from it.",
-        command="timedatectl set-ntp true",
-    )
-
-
-def receiver_shows_nothing(seen: Evidence) -> Proof | None:
-    """F20."""
+@cause(
+    "F10",
+    title="Beacons cannot be decrypted: wrong or old bind key",
+    remedy="Disconnect everything, wait 10 to 60 minutes near the unit, test again; if it stays, fetch the keys anew.",
+    command="mitherm keys test {unit}",
+    symptoms=("undecrypted",),
+)
+def not_decrypted(seen: Evidence) -> Proof | None:
     air = seen.air
-    if keys_from_account(seen) is not None:
+    if not air.encrypted or air.decrypted or not seen.access.bind_keys:
+        return None
+    stock = BeaconFormat.MIBEACON in air.formats
+    return because(
+        f"{air.encrypted} encrypted beacon(s) heard, the vault's bind keys open none",
+        "stock sends one every ten minutes or so: a single one may still be of the old key"
+        if stock and air.encrypted == 1
+        else None,
+    )
+
+
+@cause(
+    "F20",
+    title="The receiver shows nothing although the unit sends",
+    remedy="Send BTHome v2 on the 1M PHY, and give the receiver the key.",
+    command="mitherm config set {unit} advertising_type=bthome",
+    symptoms=("home-assistant",),
+)
+def receiver_shows_nothing(seen: Evidence) -> Proof | None:
+    air = seen.air
+    if keys_from_account.judge(seen) is not None:
         return None
     if (
         air.encrypted
@@ -172,6 +150,97 @@ def receiver_shows_nothing(seen: Evidence) -> Proof | None:
     )
 
 
+@cause(
+    "F19",
+    title="The clock is wrong: history shows holes or 1970",
+    remedy="Set the clock, read the history again and merge.",
+    command=_CLOCK,
+    symptoms=("history",),
+)
+def history_holes(seen: Evidence) -> Proof | None:
+    contact = seen.contact
+    if contact is None or not seen.says("history"):
+        return None
+    clock = contact.newest_record_s
+    unset = clock is not None and clock < SET_SINCE_S
+    off = _logging_off(contact.config)
+    return because(
+        "the unit's clock was never set: it counts from 1970" if unset else None,
+        "logging is switched off (averaging is 0)" if off else None,
+        "clock and logging are in order: the connection broke in the middle" if not (unset or off) else None,
+        command=_CLOCK
+        if unset
+        else "mitherm config set {unit} averaging=180"
+        if off
+        else "mitherm history fetch {unit}",
+    )
+
+
+@cause(
+    "F17",
+    title="The wire programmer gets no answer",
+    remedy=(
+        "Check ground, the SWS pad and the resistor or diode of the USB-serial adapter, switch the supply off and on, go "
+        "slower, try another adapter."
+    ),
+    symptoms=("wire",),
+    about="host",
+)
+def wire_silent(seen: Evidence) -> Proof | None:
+    last = _last(seen, "wire")
+    failed = last is not None and last.outcome in (Outcome.FAILED, Outcome.INTERRUPTED)
+    if not (seen.says("wire") or failed):
+        return None
+    ports = seen.host.ports
+    slow = [port for port in ports if port.latency_ms is not None and port.latency_ms > 1]
+    return because(
+        f"the journal's last {last.operation} ended with {last.error}" if failed and last is not None else None,
+        f"ports: {', '.join(port.path for port in ports)}" if ports else "this computer shows no USB serial port",
+        *(f"{port.path} may not be used by you" for port in ports if not port.writable),
+        *(f"{port.path} waits {port.latency_ms} ms before it passes data on" for port in slow),
+    )
+
+
+@cause(
+    "F18",
+    title="The catalogue or an image file is missing or damaged",
+    remedy="Fetch the file again: it is checked by length, CRC and SHA-256. The shipped table works offline.",
+    command="mitherm firmware list --all",
+    symptoms=("catalogue",),
+    about="host",
+)
+def library_damaged(seen: Evidence) -> Proof | None:
+    last = _last(seen, "firmware fetch")
+    failed = last is not None and last.outcome is Outcome.FAILED
+    if not (seen.damaged_images or failed or seen.says("catalogue")):
+        return None
+    return because(
+        *(f"{name} in the library is not what its SHA-256 says" for name in seen.damaged_images),
+        f"the journal's last firmware fetch ended with {last.error}" if failed and last is not None else None,
+        "no image in the library is damaged" if not seen.damaged_images else None,
+        command=f"mitherm firmware fetch {seen.damaged_images[0]}" if seen.damaged_images else None,
+    )
+
+
+@cause(
+    "F19",
+    title="The clock is wrong: history shows holes or 1970",
+    remedy="Set the clock, read the history again and merge.",
+    command=_CLOCK,
+    symptoms=("history",),
+    about="host",
+)
+def host_clock(seen: Evidence) -> Proof | None:
+    """F19 as far as this computer is to blame."""
+    if seen.host.clock is None:
+        return None
+    return because(
+        seen.host.clock,
+        remedy="Set the clock of this computer: units get their time from it.",
+        command="timedatectl set-ntp true",
+    )
+
+
 def _last(seen: Evidence, operation: str) -> Run | None:
     return next((run for run in reversed(seen.runs) if run.operation.startswith(operation)), None)
 
@@ -183,97 +252,3 @@ def _logging_off(config: bytes | None) -> bool:
         return Config.from_bytes(config).values.get("averaging") == 0
     except DecodeError:
         return False
-
-
-FETCH: Final = NextStep.KEYS_NEEDED.command("")
-HOST_FILES: Final = (
-    Cause(
-        "F17",
-        "The wire programmer gets no answer",
-        "Check ground, the SWS pad and the resistor or diode of the USB-serial adapter, switch the supply off and on, go "
-        "slower, try another adapter.",
-        None,
-        wire_silent,
-        ("wire",),
-        about="host",
-    ),
-    Cause(
-        "F18",
-        "The catalogue or an image file is missing or damaged",
-        "Fetch the file again: it is checked by length, CRC and SHA-256. The shipped table works offline.",
-        "mitherm firmware list --all",
-        library_damaged,
-        ("catalogue",),
-        about="host",
-    ),
-    Cause(
-        "F19",
-        "The clock is wrong: history shows holes or 1970",
-        "Set the clock, read the history again and merge.",
-        _CLOCK,
-        host_clock,
-        ("history",),
-        about="host",
-    ),
-)
-DATA_CAUSES: Final = (
-    Cause(
-        "F2",
-        "Login fails: the token is of an older binding, or of the wrong field",
-        "Fetch the keys anew after the last time the unit was added, and import them.",
-        FETCH,
-        old_token,
-        ("login-refused",),
-        ("mi-home-29/15",),
-    ),
-    Cause(
-        "F1",
-        "Activation cannot work: this firmware takes keys from the owner's account only",
-        "Add the unit in Mi Home, fetch its keys from your account, then log in; do not press Activation.",
-        FETCH,
-        keys_from_account,
-        ("activating",),
-        ("mi-home-29/10", "mi-home-29/11"),
-    ),
-    Cause(
-        "F6",
-        "Mi Home would refuse it (-29): foreign identity records are in its flash",
-        "Delete the unit in the app; save and erase the Mi records, put stock back, add it again.",
-        "mitherm bring {unit} --to mi-home-ready",
-        foreign_identity,
-        ("did-refused",),
-        ("mi-home-29/1",),
-    ),
-    Cause(
-        "F12",
-        "Settings are gone after a battery change",
-        "Apply the saved settings again; pvvx 5.8 and newer lose them less easily.",
-        "mitherm config apply {unit} --backup",
-        settings_lost,
-        ("settings-lost",),
-    ),
-    Cause(
-        "F10",
-        "Beacons cannot be decrypted: wrong or old bind key",
-        "Disconnect everything, wait 10 to 60 minutes near the unit, test again; if it stays, fetch the keys anew.",
-        "mitherm keys test {unit}",
-        not_decrypted,
-        ("undecrypted",),
-    ),
-    Cause(
-        "F20",
-        "The receiver shows nothing although the unit sends",
-        "Send BTHome v2 on the 1M PHY, and give the receiver the key.",
-        "mitherm config set {unit} advertising_type=bthome",
-        receiver_shows_nothing,
-        ("home-assistant",),
-    ),
-    Cause(
-        "F19",
-        "The clock is wrong: history shows holes or 1970",
-        "Set the clock, read the history again and merge.",
-        _CLOCK,
-        history_holes,
-        ("history",),
-    ),
-)

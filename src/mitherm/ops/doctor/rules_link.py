@@ -7,7 +7,7 @@ from typing import Final
 from mitherm.model.family import BeaconFormat, Family
 from mitherm.model.operation import Outcome
 from mitherm.ops.doctor.evidence import Evidence
-from mitherm.ops.doctor.finding import Cause, Proof, because
+from mitherm.ops.doctor.finding import Proof, because, cause
 from mitherm.ops.doctor.host import Host
 
 RADIO_UNUSABLE: Final = "F15"
@@ -30,8 +30,15 @@ _CURES: Final[dict[str, tuple[str, str]]] = {
 }
 
 
+@cause(
+    RADIO_UNUSABLE,
+    title="Nothing found: the radio of this computer cannot be used",
+    remedy="Bring the adapter up; section 'Bluetooth does not work' of the guide has it per system.",
+    command="bluetoothctl show",
+    symptoms=("nothing-found",),
+    about="host",
+)
 def radio_unusable(seen: Evidence) -> Proof | None:
-    """F15."""
     host = seen.host
     if host.problem is not None:
         remedy, command = _cure(host)
@@ -40,6 +47,106 @@ def radio_unusable(seen: Evidence) -> Proof | None:
     if deaf and (host.checked or seen.says("nothing-found")):
         return because(f"not one advert of anything in {seen.air.listened_s:.0f} s", *_host_facts(host))
     return None
+
+
+@cause(
+    "F5",
+    title="The unit is dark: no display or no radio",
+    remedy=(
+        "Take the cell out for a minute and put a fresh one in. If it stays dark, only the wire helps, which needs a "
+        "USB-serial adapter."
+    ),
+    symptoms=("blank-display",),
+)
+def dead(seen: Evidence) -> Proof | None:
+    if not _missing(seen) or (_was_custom(seen) and not _bad_update(seen) and not seen.says("blank-display")):
+        return None
+    update = seen.last_update
+    return because(
+        f"no advert in {seen.air.listened_s:.0f} s",
+        f"{seen.air.others} adverts of other devices: the radio hears" if seen.air.others else None,
+        f"the last update ({update.steps[-1]}) was not verified" if update is not None and _bad_update(seen) else None,
+    )
+
+
+@cause(
+    "F7",
+    title="A custom unit vanished: long range, a long interval, or another firmware",
+    remedy="Take the cell out and in, which ends long range mode, and look for a minute.",
+    command="mitherm scan --duration 60",
+    symptoms=("vanished",),
+)
+def vanished(seen: Evidence) -> Proof | None:
+    if not _missing(seen) or _bad_update(seen) or seen.says("blank-display"):
+        return None
+    if not (_was_custom(seen) or seen.says("vanished")):
+        return None
+    known = seen.known
+    return because(
+        f"no advert in {seen.air.listened_s:.0f} s",
+        f"{known.family} {known.version or ''} ran when it was last seen".replace("  ", " ")
+        if known is not None
+        else None,
+    )
+
+
+@cause(
+    "F8",
+    title="The host shows the services of an earlier firmware (stale cache)",
+    remedy="Let the system forget the unit, then connect again; last resort: delete its cache file.",
+    command="bluetoothctl remove {unit}",
+    symptoms=("no-services",),
+    blinding=True,
+)
+def stale_services(seen: Evidence) -> Proof | None:
+    if seen.seen is None:
+        return None
+    custom_air = any(one.custom for one in seen.air.formats)
+    family = seen.seen.family
+    known = custom_air or BeaconFormat.MIBEACON in seen.air.formats
+    if not ((custom_air and family is Family.STOCK) or (known and family in (Family.UNKNOWN, Family.OTHER))):
+        return None
+    return because(
+        f"adverts are {', '.join(sorted(seen.air.formats))}",
+        f"the services are those of {family if family is not Family.UNKNOWN else 'no firmware'}",
+        "BlueZ keeps a service table of this unit" if seen.host.cached else None,
+    )
+
+
+@cause(
+    "F11",
+    title="The unit asks for a PIN",
+    remedy="Pair with its PIN; a stale bond must be removed first. Lost: the wire.",
+    command="bluetoothctl pair {unit}",
+    symptoms=("pin",),
+)
+def pin_set(seen: Evidence) -> Proof | None:
+    if seen.contact is None or not seen.contact.protected:
+        return None
+    return because("the unit refuses its command characteristic without pairing", _label(seen))
+
+
+@cause(
+    "F9",
+    title="The connection fails: weak cell, distance, or adapter",
+    remedy="Fresh cell, nearer than one metre, a better adapter, one connection at a time.",
+    command="mitherm info {unit}",
+    symptoms=("gatt-failed",),
+)
+def weak_link(seen: Evidence) -> Proof | None:
+    contact = seen.contact
+    if contact is None or contact.protected:
+        return None
+    weak = _weak_cell(seen)
+    if not (weak or contact.problem):
+        return None
+    far = seen.air.rssi_dbm is not None and seen.air.rssi_dbm <= WEAK_DBM
+    return because(
+        contact.problem,
+        *weak,
+        f"signal {seen.air.rssi_dbm} dBm{': too far away' if far else ''}" if seen.air.rssi_dbm is not None else None,
+        remedy="Put in a fresh cell." if weak else "Go nearer than one metre; a better adapter helps." if far else None,
+    )
 
 
 def _cure(host: Host) -> tuple[str | None, str | None]:
@@ -65,66 +172,6 @@ def _host_facts(host: Host) -> tuple[str | None, ...]:
     )
 
 
-def dead(seen: Evidence) -> Proof | None:
-    """F5."""
-    if not _missing(seen) or (_was_custom(seen) and not _bad_update(seen) and not seen.says("blank-display")):
-        return None
-    update = seen.last_update
-    return because(
-        f"no advert in {seen.air.listened_s:.0f} s",
-        f"{seen.air.others} adverts of other devices: the radio hears" if seen.air.others else None,
-        f"the last update ({update.steps[-1]}) was not verified" if update is not None and _bad_update(seen) else None,
-    )
-
-
-def vanished(seen: Evidence) -> Proof | None:
-    """F7."""
-    if not _missing(seen) or _bad_update(seen) or seen.says("blank-display"):
-        return None
-    if not (_was_custom(seen) or seen.says("vanished")):
-        return None
-    known = seen.known
-    return because(
-        f"no advert in {seen.air.listened_s:.0f} s",
-        f"{known.family} {known.version or ''} ran when it was last seen".replace("  ", " ")
-        if known is not None
-        else None,
-    )
-
-
-def stale_services(seen: Evidence) -> Proof | None:
-    """F8."""
-    if seen.seen is None:
-        return None
-    custom_air = any(one.custom for one in seen.air.formats)
-    family = seen.seen.family
-    known = custom_air or BeaconFormat.MIBEACON in seen.air.formats
-    if not ((custom_air and family is Family.STOCK) or (known and family in (Family.UNKNOWN, Family.OTHER))):
-        return None
-    return because(
-        f"adverts are {', '.join(sorted(seen.air.formats))}",
-        f"the services are those of {family if family is not Family.UNKNOWN else 'no firmware'}",
-        "BlueZ keeps a service table of this unit" if seen.host.cached else None,
-    )
-
-
-def weak_link(seen: Evidence) -> Proof | None:
-    """F9."""
-    contact = seen.contact
-    if contact is None or contact.protected:
-        return None
-    weak = _weak_cell(seen)
-    if not (weak or contact.problem):
-        return None
-    far = seen.air.rssi_dbm is not None and seen.air.rssi_dbm <= WEAK_DBM
-    return because(
-        contact.problem,
-        *weak,
-        f"signal {seen.air.rssi_dbm} dBm{': too far away' if far else ''}" if seen.air.rssi_dbm is not None else None,
-        remedy="Put in a fresh cell." if weak else "Go nearer than one metre; a better adapter helps." if far else None,
-    )
-
-
 def _weak_cell(seen: Evidence) -> tuple[str, ...]:
     """What shows that the cell gives way under the load of a link."""
     unit, idle = seen.seen, seen.air.idle_mv
@@ -138,13 +185,6 @@ def _weak_cell(seen: Evidence) -> tuple[str, ...]:
         return ()
     load = f"supply {unit.battery_mv} mV under the load of the link"
     return (load, f"{idle} mV without it") if idle is not None else (load,)
-
-
-def pin_set(seen: Evidence) -> Proof | None:
-    """F11."""
-    if seen.contact is None or not seen.contact.protected:
-        return None
-    return because("the unit refuses its command characteristic without pairing", _label(seen))
 
 
 def _label(seen: Evidence) -> str | None:
@@ -164,60 +204,3 @@ def _was_custom(seen: Evidence) -> bool:
 def _bad_update(seen: Evidence) -> bool:
     update = seen.last_update
     return update is not None and update.outcome not in (Outcome.VERIFIED, Outcome.NOTHING_TO_DO, Outcome.DRY_RUN)
-
-
-HOST_CAUSES: Final = (
-    Cause(
-        RADIO_UNUSABLE,
-        "Nothing found: the radio of this computer cannot be used",
-        "Bring the adapter up; section 'Bluetooth does not work' of the guide has it per system.",
-        "bluetoothctl show",
-        radio_unusable,
-        ("nothing-found",),
-        about="host",
-    ),
-)
-LINK_CAUSES: Final = (
-    Cause(
-        "F5",
-        "The unit is dark: no display or no radio",
-        "Take the cell out for a minute and put a fresh one in. If it stays dark, only the wire helps, which needs a "
-        "USB-serial adapter.",
-        None,
-        dead,
-        ("blank-display",),
-    ),
-    Cause(
-        "F7",
-        "A custom unit vanished: long range, a long interval, or another firmware",
-        "Take the cell out and in, which ends long range mode, and look for a minute.",
-        "mitherm scan --duration 60",
-        vanished,
-        ("vanished",),
-    ),
-    Cause(
-        "F8",
-        "The host shows the services of an earlier firmware (stale cache)",
-        "Let the system forget the unit, then connect again; last resort: delete its cache file.",
-        "bluetoothctl remove {unit}",
-        stale_services,
-        ("no-services",),
-        blinding=True,
-    ),
-    Cause(
-        "F11",
-        "The unit asks for a PIN",
-        "Pair with its PIN; a stale bond must be removed first. Lost: the wire.",
-        "bluetoothctl pair {unit}",
-        pin_set,
-        ("pin",),
-    ),
-    Cause(
-        "F9",
-        "The connection fails: weak cell, distance, or adapter",
-        "Fresh cell, nearer than one metre, a better adapter, one connection at a time.",
-        "mitherm info {unit}",
-        weak_link,
-        ("gatt-failed",),
-    ),
-)

@@ -9,7 +9,7 @@ from mitherm.device.boards import NEW_BOARD
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.model.operation import Outcome, StepKind, StepRecord, StepState
 from mitherm.ops.doctor.evidence import Evidence
-from mitherm.ops.doctor.finding import Cause, Proof, because
+from mitherm.ops.doctor.finding import Proof, because, cause
 from mitherm.store.journal import Run
 
 _BROKEN: Final = frozenset({"TransferFailed", "LinkLost", "LinkTimeout", "DeviceNotFound", None})
@@ -23,30 +23,29 @@ _STATUS: Final = {
 }
 
 
+@cause(
+    "F3",
+    title="The upload reached 100 %, but the old firmware is back: the signature was not accepted",
+    remedy="The unit is unharmed. Builds of 2.1.1_0159 differ: put the genuine signed 2.1.1_0159 on it, then repeat.",
+    command="mitherm flash {unit} stock-2.1.1_0159",
+    symptoms=("old-firmware",),
+    also=("F14",),
+)
 def signature_refused(seen: Evidence) -> Proof | None:
-    """F3."""
     unit = seen.generation_2
     if unit is None or not (_came_back(seen) or seen.says("old-firmware")):
         return None
     return because(f"{unit.label} still runs and accepts signed images only", _transferred(seen))
 
 
-def blank_display(seen: Evidence) -> Proof | None:
-    """F4."""
-    unit = seen.seen
-    if unit is None:
-        return None
-    rows = _blank_rows(seen)
-    board = f"board {_board(seen) or 'not known'}, {unit.label}"
-    if rows:
-        return because(board, *rows, command=_image_for(seen))
-    if seen.says("blank-display"):
-        return because(board, "the radio works, so the unit lives", "no rule knows this board and image as blank")
-    return None
-
-
+@cause(
+    "F13",
+    title="A transfer broke off",
+    remedy="Harmless: the old firmware goes on. Go nearer, use a fresh cell, start again.",
+    command="mitherm bring {unit} --to pvvx",
+    symptoms=("transfer-breaks",),
+)
 def transfer_broke(seen: Evidence) -> Proof | None:
-    """F13."""
     update = _failed_update(seen)
     if update is None or seen.seen is None or update.error not in _BROKEN | {"KeyboardInterrupt", "CancelledError"}:
         return None
@@ -59,8 +58,14 @@ def transfer_broke(seen: Evidence) -> Proof | None:
     )
 
 
+@cause(
+    "F14",
+    title="An update ended with a status code, or was not taken",
+    remedy="Start again, slower.",
+    command="mitherm bring {unit} --to pvvx",
+    symptoms=("ota-status",),
+)
 def status_code(seen: Evidence) -> Proof | None:
-    """F14."""
     status = seen.told.status
     update = _failed_update(seen)
     if status is not None:
@@ -74,8 +79,35 @@ def status_code(seen: Evidence) -> Proof | None:
     )
 
 
+@cause(
+    "F4",
+    title="The display is blank: this firmware does not know the board's display",
+    remedy="The radio works, so the unit can be flashed again: take an image that knows the board.",
+    command="mitherm bring {unit} --to pvvx",
+    symptoms=("blank-display",),
+)
+def blank_display(seen: Evidence) -> Proof | None:
+    unit = seen.seen
+    if unit is None:
+        return None
+    rows = _blank_rows(seen)
+    board = f"board {_board(seen) or 'not known'}, {unit.label}"
+    if rows:
+        return because(board, *rows, command=_image_for(seen))
+    if seen.says("blank-display"):
+        return because(board, "the radio works, so the unit lives", "no rule knows this board and image as blank")
+    return None
+
+
+@cause(
+    "F16",
+    title="The hardware revision is not readable",
+    remedy="Keep the true string in your records and do not choose an image by it; pvvx finds the board by itself.",
+    command="mitherm bring {unit} --to pvvx",
+    symptoms=("hardware-string",),
+    also=("mi-home-29/5",),
+)
 def hardware_string(seen: Evidence) -> Proof | None:
-    """F16."""
     if seen.seen is None or seen.seen.identity.hardware is not None:
         return None
     text = seen.seen.identity.hardware_string
@@ -132,49 +164,3 @@ def _again(update: Run) -> str:
     """The command that does it again; after an interruption it goes on from what the unit shows."""
     family = update.steps[-1].family
     return f"mitherm bring {{unit}} --to {family}" if family is not None and family.updatable else "mitherm journal"
-
-
-UPDATE_CAUSES: Final = (
-    Cause(
-        "F3",
-        "The upload reached 100 %, but the old firmware is back: the signature was not accepted",
-        "The unit is unharmed. Builds of 2.1.1_0159 differ: put the genuine signed 2.1.1_0159 on it, then repeat.",
-        "mitherm flash {unit} stock-2.1.1_0159",
-        signature_refused,
-        ("old-firmware",),
-        ("F14",),
-    ),
-    Cause(
-        "F13",
-        "A transfer broke off",
-        "Harmless: the old firmware goes on. Go nearer, use a fresh cell, start again.",
-        "mitherm bring {unit} --to pvvx",
-        transfer_broke,
-        ("transfer-breaks",),
-    ),
-    Cause(
-        "F14",
-        "An update ended with a status code, or was not taken",
-        "Start again, slower.",
-        "mitherm bring {unit} --to pvvx",
-        status_code,
-        ("ota-status",),
-    ),
-    Cause(
-        "F4",
-        "The display is blank: this firmware does not know the board's display",
-        "The radio works, so the unit can be flashed again: take an image that knows the board.",
-        "mitherm bring {unit} --to pvvx",
-        blank_display,
-        ("blank-display",),
-    ),
-    Cause(
-        "F16",
-        "The hardware revision is not readable",
-        "Keep the true string in your records and do not choose an image by it; pvvx finds the board by itself.",
-        "mitherm bring {unit} --to pvvx",
-        hardware_string,
-        ("hardware-string",),
-        ("mi-home-29/5",),
-    ),
-)

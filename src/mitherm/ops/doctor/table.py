@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Final
 
+from mitherm.ops.doctor import rules_activation, rules_data, rules_link, rules_mi_home, rules_update
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Cause, Finding, finding
-from mitherm.ops.doctor.rules_data import DATA_CAUSES, HOST_FILES
-from mitherm.ops.doctor.rules_link import HOST_CAUSES, LINK_CAUSES
-from mitherm.ops.doctor.rules_mi_home import ROW, ROWS
-from mitherm.ops.doctor.rules_update import UPDATE_CAUSES
+from mitherm.ops.doctor.rules_mi_home import ROW
 
-CAUSES: Final[tuple[Cause, ...]] = (*HOST_CAUSES, *LINK_CAUSES, *UPDATE_CAUSES, *ROWS, *DATA_CAUSES, *HOST_FILES)
+
+def _causes(rules: ModuleType) -> tuple[Cause, ...]:
+    """In the order in which they stand in the file."""
+    return tuple(value for value in vars(rules).values() if isinstance(value, Cause))
+
+
+CAUSES: Final = tuple(
+    cause
+    for rules in (rules_link, rules_update, rules_mi_home, rules_activation, rules_data)
+    for cause in _causes(rules)
+)
 """What hides everything else comes first: the radio, the way to the unit, an update that failed, keys, data."""
 
 
