@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 HASS ?= $(HOME)/.cache/mitherm-hass
 
-.PHONY: help demo test coverage lint format docs wheel realstack homeassistant lock bench sweep matrix clean
+.PHONY: help demo test coverage lint format docs wheel realstack homeassistant lock bench sweep mutants matrix clean
 
 help:            ## This list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ coverage: $(READY) ## Lines and branches that the last `make test` did not reach
 
 sweep: $(READY)  ## Cut link and power after every message of flash and bring (half an hour)
 	MITHERM_SWEEP=full $(BIN)/python -m pytest -n $(WORKERS) tests/ops/test_sweep.py tests/ops/test_sweep_updates.py
+
+mutants: $(READY) ## Break lines that safety hangs on, see whether tests notice (hours); NAMES='mitherm.store.vault.*' for less
+	@$(BIN)/python tools/mutants.py $(NAMES)
 
 matrix: $(READY) ## Every guard's verdict for devices, states, images and batteries
 	@$(BIN)/python tools/matrix.py
@@ -61,7 +64,7 @@ lock: $(READY)   ## Write requirements/dev.txt anew; add UPGRADE=--upgrade for n
 	  --no-annotate --all-extras --group dev --group bench $(UPGRADE) pyproject.toml -o requirements/dev.txt
 
 clean:           ## Remove what these targets made
-	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist mutants docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find src tests tools benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Once, and again when the lock or the project's metadata changes.
