@@ -198,11 +198,12 @@ def test_bound(tmp_path: Path) -> None:
         {MIBEACON: MiBeacon(0x0A8D, 7, A, 8).plain()},
         {MIBEACON: MiBeacon(0x0A8D, 300, A, objects=mi_battery(9)).encrypted(A, BeaconKey(Secret(KEY)))},
         {MIBEACON: b"\x30\x58\x5b"},
+        {MIBEACON: bytes.fromhex("01880b8eb6dba54f35e88012ad19c85e2b")},
         {ENVIRONMENT: bytes(16)},
         {0x1234: bytes(13)},
         {},
     ],
-    ids=["idle lamp", "locked lock", "cut", "b-parasite", "something else", "nothing"],
+    ids=["idle lamp", "locked lock", "cut", "another protocol of Xiaomi", "b-parasite", "something else", "nothing"],
 )
 def test_strangers_are_nobodys_units(tmp_path: Path, frame: dict[int, bytes]) -> None:
     """Other devices share the service data."""

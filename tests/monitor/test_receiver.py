@@ -165,6 +165,16 @@ def test_strangers_are_no_units() -> None:
     assert not receiver.units
 
 
+def test_units_are_kept_whatever_they_send() -> None:
+    """Those that somebody asked for, by address or by advertised name: the others are only counted."""
+    receiver = Receiver(keep=lambda sender, name: sender == A or name == "Kitchen")
+    hear(receiver, 0.0, {0x1234: b"1"}, sender=str(A))
+    hear(receiver, 1.0, {}, sender=str(B), name="Kitchen")
+    hear(receiver, 2.0, {}, sender="A4:C1:38:00:00:01", name="lamp")
+    assert set(receiver.units) == {A, B}
+    assert (receiver.adverts, receiver.units[A].pulse.count, receiver.units[B].name) == (3, 1, "Kitchen")
+
+
 def test_memory_is_bounded() -> None:
     """Thousands of senders do not stay for ever."""
     receiver = Receiver()

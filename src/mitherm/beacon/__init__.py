@@ -6,7 +6,8 @@ mibeacon          0xFE95, with its table of objects
 bthome            0xFCD2 (v2), 0x181C and 0x181E (v1), with their table of objects
 qingping          0xFDCD
 decode            the one door to all decoders
-tracker           what a receiver remembers: duplicates, replays, merged state, which key fits
+unit_state        what is remembered of one unit: duplicates, replays, merged state, which key fits
+tracker           which unit sent a frame, and what became of it
 """
 
 from mitherm.beacon.decode import decode, decode_event

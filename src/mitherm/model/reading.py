@@ -111,7 +111,7 @@ class MiHeader:
 
     def fields(self) -> dict[str, Any]:
         """By the names of beacons.md 9."""
-        found = {
+        named = {
             "mi_version": self.version,
             "product_id": self.product_id,
             "encrypted": self.encrypted,
@@ -120,7 +120,7 @@ class MiHeader:
             "auth_mode": self.auth_mode,
         }
         optional = {"capability": self.capability, "io_capability": self.io_capability}
-        return found | {name: value for name, value in optional.items() if value is not None}
+        return named | {name: value for name, value in optional.items() if value is not None}
 
 
 @dataclass(slots=True)
@@ -179,25 +179,25 @@ class Reading:
 
     def fields(self) -> dict[str, Any]:
         """Everything by the names of beacons.md 9, ready for JSON."""
-        found: dict[str, Any] = {"format": self.format}
+        named: dict[str, Any] = {"format": self.format}
         if self.mi is not None:
-            found |= self.mi.fields()
+            named |= self.mi.fields()
         elif self.format.bthome:
-            found["encrypted"] = self.authenticated
+            named["encrypted"] = self.authenticated
         if self.bthome is not None:
-            found["trigger_based"] = bool(self.bthome & 0x04)
+            named["trigger_based"] = bool(self.bthome & 0x04)
         if self.packet_id is not None:
-            found["packet_id"] = self.packet_id
+            named["packet_id"] = self.packet_id
         if self.counter is not None:
-            found["counter"] = self.counter
+            named["counter"] = self.counter
         if self.mac is not None:
-            found |= {"mac": str(Address(self.mac)), "mac_mismatch": self.mac_mismatch}
-        found |= {name: _plain(value) for name, value in self.values.items()}
+            named |= {"mac": str(Address(self.mac)), "mac_mismatch": self.mac_mismatch}
+        named |= {name: _plain(value) for name, value in self.values.items()}
         if self.unknown:
-            found["unknown_objects"] = {number: data.hex() for number, data in self.unknown.items()}
+            named["unknown_objects"] = {number: data.hex() for number, data in self.unknown.items()}
         if self.undecoded:
-            found["undecoded"] = self.undecoded.hex()
-        return found
+            named["undecoded"] = self.undecoded.hex()
+        return named
 
 
 @dataclass(slots=True)

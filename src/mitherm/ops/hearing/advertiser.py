@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from mitherm.beacon.tracker import Received, UnitState
+from mitherm.beacon.tracker import Received
+from mitherm.beacon.unit_state import UnitState
 from mitherm.model import models
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
