@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from test_sick_units import ask
 
+from mitherm.cli.documents.bundle import bundle, clean
 from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
-from mitherm.ops.doctor.bundle import bundle, clean
 from mitherm.ops.doctor.symptoms import understand
 from mitherm.primitives.secret import Secret
 from rig import UNIT, Rig, wall

@@ -9,22 +9,13 @@ from typing import Any
 import click
 
 from mitherm.cli.context import App
+from mitherm.cli.documents.bundle import bundle
+from mitherm.cli.documents.diagnosis import examination
 from mitherm.cli.options import UnitArgument, command
 from mitherm.cli.unit import on_bench
 from mitherm.errors import DiskProblem
-from mitherm.model.address import Address
-from mitherm.ops.doctor.bundle import bundle
-from mitherm.ops.doctor.examine import examine
-from mitherm.ops.doctor.host import (
-    Host,
-    adapters,
-    blocked,
-    cached_table,
-    dbus_state,
-    scanners,
-    serial_ports,
-)
-from mitherm.ops.doctor.symptoms import examples, understand
+from mitherm.ops.doctor.examine import doctor
+from mitherm.ops.doctor.symptoms import examples
 
 
 @command(
@@ -58,40 +49,15 @@ def doctor_command(
     Without UNIT: this computer, and all units that are heard or in the inventory. A login is tried with the keys of the
     vault. Exit 0 also when there are findings.
     """
-    told = understand(symptoms)
-
-    done = on_bench(
-        app, lambda bench: examine(bench, unit, told, lambda address: _host(app, address), duration_s=duration)
-    )
+    done = on_bench(app, lambda bench: doctor(bench, unit, symptoms=symptoms, duration_s=duration))
     if file is not None:
         _write(file, bundle(done))
-    result = {
-        "findings": [finding.to_json() for finding in done.findings],
-        "units": [str(address) for address in done.units],
-        "bundle": str(file) if file is not None else None,
-        "changed": False,
-    }
 
     def render(result: Mapping[str, Any]) -> None:
         _render(app, result)
         app.terminal.suggest(*done.next_commands)
 
-    return app.finish(result, render)
-
-
-def _host(app: App, address: Address | None) -> Host:
-    """This computer's Bluetooth counts only where its radio is used."""
-    if app.radio.kind != "system":
-        return Host(ports=serial_ports())
-    return Host(
-        checked=True,
-        adapters=adapters(),
-        blocked=blocked(),
-        dbus=dbus_state(),
-        scanners=scanners(),
-        cached=address is not None and cached_table(str(address)),
-        ports=serial_ports(),
-    )
+    return app.finish(examination(done, file), render)
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -1,38 +1,59 @@
-"""What one unit is, in the shape of the contract."""
+"""What one unit is, as a connection shows it, and what can be done with it next."""
 
 from __future__ import annotations
 
-from mitherm.device.observation import Observation
+from dataclasses import dataclass
+
+from mitherm.device.identify import Confidence
 from mitherm.model.address import Address
+from mitherm.model.family import Family
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import look
-from mitherm.ops.next_step import next_for
+from mitherm.ops.next_step import NextStep, next_for
 from mitherm.ops.target import resolve
 
 
-async def info(bench: Bench, unit: Address | str) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class UnitInfo:
+    """A unit that was connected to. None means: it did not tell."""
+
+    address: Address
+    name: str | None
+    """As it advertises itself."""
+    rssi_dbm: int | None
+    model: str | None
+    family: Family
+    version: str | None
+    bound: bool | None
+    """Whether it is registered; only a login tells, where stock firmware hides it."""
+    next: NextStep | None
+    hardware: str | None
+    battery_mv: int | None
+    battery_pct: int | None
+    did: str | None
+    confidence: Confidence
+    """How sure model and firmware are."""
+    evidence: tuple[str, ...]
+    """On what grounds."""
+
+
+async def info(bench: Bench, unit: Address | str) -> UnitInfo:
     """Resolve, connect, identify. Raises DeviceNotFound and what the link raises."""
-    address = await resolve(bench, unit)
-    return describe_unit(bench, (await look(bench, address)).seen)
-
-
-def describe_unit(bench: Bench, seen: Observation) -> dict[str, object]:
-    """`result.unit` of `info`."""
+    seen = (await look(bench, await resolve(bench, unit))).seen
     identity = seen.identity
-    return {
-        "address": str(seen.address),
-        "name": seen.name,
-        "rssi_dbm": seen.rssi_dbm,
-        "model": identity.model,
-        "firmware": {"family": seen.family.shown, "version": seen.version},
-        "beacon_format": None,
-        "bound": seen.registered,
-        "reading": None,
-        "next": next_for(seen, bench.stores.vault.access(seen.address)),
-        "hardware": identity.hardware,
-        "battery_mv": seen.battery_mv,
-        "battery_pct": seen.battery_pct,
-        "did": seen.did,
-        "confidence": identity.confidence,
-        "evidence": list(identity.evidence),
-    }
+    return UnitInfo(
+        address=seen.address,
+        name=seen.name,
+        rssi_dbm=seen.rssi_dbm,
+        model=identity.model,
+        family=seen.family,
+        version=seen.version,
+        bound=seen.registered,
+        next=next_for(seen, bench.stores.vault.access(seen.address)),
+        hardware=identity.hardware,
+        battery_mv=seen.battery_mv,
+        battery_pct=seen.battery_pct,
+        did=seen.did,
+        confidence=identity.confidence,
+        evidence=identity.evidence,
+    )

@@ -1,10 +1,11 @@
-"""Units as documents: what a scan shows of them, what the inventory knows, what was done to them."""
+"""Units as documents: what a scan or a look shows of them, what the inventory knows, what was done to them."""
 
 from __future__ import annotations
 
 from mitherm.cli.documents import Document
 from mitherm.model.family import Family
 from mitherm.ops.hearing.scan import ScannedUnit
+from mitherm.ops.info import UnitInfo
 from mitherm.store.inventory import KnownUnit
 from mitherm.store.journal import Run
 from mitherm.store.moments import iso
@@ -28,6 +29,27 @@ def scanned_unit(unit: ScannedUnit) -> Document:
         "bound": unit.bound,
         "reading": reading if any(value is not None for value in reading.values()) else None,
         "next": unit.next,
+    }
+
+
+def unit_info(unit: UnitInfo) -> Document:
+    """`result.unit` of `info`. What only adverts tell is empty in it."""
+    return {
+        "address": str(unit.address),
+        "name": unit.name,
+        "rssi_dbm": unit.rssi_dbm,
+        "model": unit.model,
+        "firmware": {"family": unit.family.shown, "version": unit.version},
+        "beacon_format": None,
+        "bound": unit.bound,
+        "reading": None,
+        "next": unit.next,
+        "hardware": unit.hardware,
+        "battery_mv": unit.battery_mv,
+        "battery_pct": unit.battery_pct,
+        "did": unit.did,
+        "confidence": unit.confidence,
+        "evidence": list(unit.evidence),
     }
 
 

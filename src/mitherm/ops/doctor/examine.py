@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,10 +15,10 @@ from mitherm.ops.bench import Bench
 from mitherm.ops.doctor.contact import contact, try_tokens
 from mitherm.ops.doctor.evidence import Contact, Evidence, Login
 from mitherm.ops.doctor.finding import Finding
-from mitherm.ops.doctor.host import Host, clock_problem
+from mitherm.ops.doctor.host import Host, clock_problem, this_host
 from mitherm.ops.doctor.listen import Listening, listen
 from mitherm.ops.doctor.rules_link import DARK_AFTER_S, RADIO_UNUSABLE
-from mitherm.ops.doctor.symptoms import Told
+from mitherm.ops.doctor.symptoms import Told, understand
 from mitherm.ops.doctor.table import diagnose
 from mitherm.ops.hearing.listen import all_keys, key_ring
 from mitherm.ops.hearing.receiver import Receiver
@@ -59,6 +59,18 @@ class Examination:
     def units(self) -> list[Address]:
         """Every unit that was examined."""
         return [one.unit for one in self.evidence if one.unit is not None]
+
+
+async def doctor(
+    bench: Bench, unit: Address | str | None = None, *, symptoms: Iterable[str] = (), duration_s: float | None = None
+) -> Examination:
+    """Find the causes of what is wrong with a unit, or with this computer and every unit that is heard or known.
+
+    `symptoms`: what you see, in words or as a code; `duration_s`: how long to listen. Changes nothing. Raises
+    DeviceNotFound, UsageProblem for an ambiguous name and for a symptom that means nothing.
+    """
+    told, used = understand(tuple(symptoms)), bench.radio.name.partition(":")[0] == "system"
+    return await examine(bench, unit, told, lambda address: this_host(address, used=used), duration_s=duration_s)
 
 
 async def examine(

@@ -77,18 +77,6 @@ class Finding:
     fits: bool = False
     """It explains a symptom that the user told."""
 
-    def to_json(self) -> dict[str, object]:
-        """The shape of the contract, and the unit it is about."""
-        return {
-            "id": self.id,
-            "title": self.title,
-            "evidence": list(self.evidence),
-            "remedy": self.remedy,
-            "command": self.command,
-            "unit": str(self.unit) if self.unit is not None else None,
-            "also": list(self.also),
-        }
-
 
 def finding(cause: Cause, proof: Proof, seen: Evidence) -> Finding:
     """Put together what the cause says in general and the proof in particular."""

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from mitherm.model.address import Address
+
 DbusState: TypeAlias = Literal["ok", "missing", "denied"]
 
 SYS: Final = Path("/sys/class")
@@ -132,3 +134,18 @@ def _text(path: Path) -> str:
         return path.read_text().strip()
     except OSError:
         return ""
+
+
+def this_host(address: Address | None, *, used: bool) -> Host:
+    """All of it. `used`: whether this computer's Bluetooth is the radio; where it is not, it does not count."""
+    if not used:
+        return Host(ports=serial_ports())
+    return Host(
+        checked=True,
+        adapters=adapters(),
+        blocked=blocked(),
+        dbus=dbus_state(),
+        scanners=scanners(),
+        cached=address is not None and cached_table(str(address)),
+        ports=serial_ports(),
+    )

@@ -12,6 +12,8 @@ import sys
 from importlib import metadata
 from typing import Final
 
+from mitherm.cli.documents import Document
+from mitherm.cli.documents.diagnosis import finding
 from mitherm.model.address import Address
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.examine import Examination
@@ -42,7 +44,7 @@ def bundle(done: Examination) -> bytes:
         "system": {"os": platform.platform(), "python": platform.python_version(), "platform": sys.platform},
         "host": _host(host.host),
         "told": sorted(host.told.names),
-        "findings": [finding.to_json() for finding in done.findings],
+        "findings": [finding(each) for each in done.findings],
         "units": [_unit(one) for one in done.evidence if one.unit is not None],
         "journal": [_run(run) for run in host.runs[-RUNS:]],
     }
@@ -84,7 +86,7 @@ def _short_did(match: re.Match[str]) -> str:
     return f"{match[1]}{match[2]}.." if match[1] else f"{match[3]}..."
 
 
-def _host(host: Host) -> dict[str, object]:
+def _host(host: Host) -> Document:
     return {
         "checked": host.checked,
         "problem": host.problem,
@@ -97,7 +99,7 @@ def _host(host: Host) -> dict[str, object]:
     }
 
 
-def _unit(one: Evidence) -> dict[str, object]:
+def _unit(one: Evidence) -> Document:
     air, contact, seen = one.air, one.contact, one.seen
     return {
         "address": str(one.unit),
@@ -134,7 +136,7 @@ def _unit(one: Evidence) -> dict[str, object]:
     }
 
 
-def _run(run: Run) -> dict[str, object]:
+def _run(run: Run) -> Document:
     return {
         "started": iso(run.started),
         "operation": run.operation,
