@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from mitherm.cli.documents import SCHEMA
 from mitherm.errors import AnswerNeeded, MithermError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _R = TypeVar("_R")
 
-SCHEMA: Final = 1
 DEFAULT_TIMEOUT_S: Final = 30.0
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from mitherm.cli.context import SCHEMA, App
+from mitherm.cli.context import App
+from mitherm.cli.documents import upkeep as documents
 from mitherm.cli.options import UTC, Group, basis_of, command, unit_argument
 from mitherm.cli.unit import on_bench
 from mitherm.errors import FileMissing, UsageProblem
@@ -50,30 +51,17 @@ def fetch(app: App, unit: str, form: str, output: Path | None, database: Path | 
     found = on_bench(app, lambda bench: history.fetch(bench, unit, basis_of(utc)))
     if output is not None:
         write_durably(output, _text(found, form).encode())
-    added = merge(database, str(found.address), found.family, found.rows) if database is not None else None
-    result = {
-        "address": str(found.address),
-        "family": found.family,
-        "count": len(found.rows),
-        "undated": found.undated,
-        "gaps": found.gaps,
-        "missing": found.missing,
-        "links": found.links,
-        "file": str(output) if output is not None else None,
-        "sqlite": str(database) if database is not None else None,
-        "added": added,
-        "records": list(found.rows) if output is None and database is None else None,
-        "changed": output is not None or bool(added),
-    }
+    added = merge(database, str(found.address), found.family, found.records) if database is not None else None
+    result = documents.history(found, file=output, database=database, added=added)
 
     def render(result: Any) -> None:
         if output is None and database is None:
             sys.stdout.write(_text(found, form))
             return
         if output is not None:
-            app.terminal.say(f"{len(found.rows)} records are in {output}.")
+            app.terminal.say(f"{len(found.records)} records are in {output}.")
         if database is not None:
-            app.terminal.say(f"{len(found.rows)} records fetched, {added} of them new in {database}.")
+            app.terminal.say(f"{len(found.records)} records fetched, {added} of them new in {database}.")
 
     return app.finish(result, render)
 
@@ -90,9 +78,8 @@ def _check_place(path: Path | None) -> None:
 
 def _text(found: history.History, form: str) -> str:
     if form == "csv":
-        return to_csv(found.family, found.rows)
-    document = {"schema": SCHEMA, "address": str(found.address), "family": found.family, "records": found.rows}
-    return json.dumps(document, indent=1) + "\n"
+        return to_csv(found.family, found.records)
+    return json.dumps(documents.history_file(found), indent=1) + "\n"
 
 
 @command("clear", examples="mitherm history clear A4:C1:38:00:00:01")

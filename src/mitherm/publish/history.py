@@ -7,12 +7,14 @@ import io
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from mitherm.errors import BadFile, DiskProblem, SchemaTooNew
+from mitherm.model.history import StoredRecord
 
-Row: TypeAlias = dict[str, Any]
 COLUMNS: Final = {
     "pvvx": ("time", "clock_s", "temperature_c", "humidity_pct", "battery_mv"),
     "stock": (
@@ -41,16 +43,16 @@ CREATE TABLE stock_history (
 """
 
 
-def to_csv(family: str, rows: Sequence[Row]) -> str:
+def to_csv(family: str, records: Sequence[StoredRecord]) -> str:
     """A line of names, then a line per record."""
     text = io.StringIO()
     table = csv.DictWriter(text, COLUMNS[family], lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows(map(_row, records))
     return text.getvalue()
 
 
-def merge(path: Path, address: str, family: str, rows: Sequence[Row]) -> int:
+def merge(path: Path, address: str, family: str, records: Sequence[StoredRecord]) -> int:
     """Add what the database does not have yet; the number of new records. Raises BadFile, SchemaTooNew, DiskProblem."""
     names = COLUMNS[family]
     marks = ", ".join("?" for _ in range(len(names) + 1))
@@ -59,12 +61,18 @@ def merge(path: Path, address: str, family: str, rows: Sequence[Row]) -> int:
         with closing(sqlite3.connect(path, timeout=_BUSY_S)) as database, database:
             _prepare(database, path)
             before = database.total_changes
-            database.executemany(statement, ([address, *(row[name] for name in names)] for row in rows))
+            database.executemany(statement, ([address, *_row(record).values()] for record in records))
             return database.total_changes - before
     except sqlite3.OperationalError as problem:
         raise DiskProblem(f"cannot write {path}: {problem}") from problem
     except sqlite3.DatabaseError as problem:
         raise BadFile(f"{path} is no SQLite file: {problem}") from problem
+
+
+def _row(record: StoredRecord) -> dict[str, object]:
+    """The columns of the record's family."""
+    moment = record.time.astimezone(UTC).isoformat(timespec="microseconds") if record.time is not None else None
+    return asdict(record) | {"time": moment and moment.replace("+00:00", "Z")}
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:

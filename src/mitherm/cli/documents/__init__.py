@@ -5,7 +5,9 @@ One module per area, one function per shape. Nothing outside this folder knows a
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+SCHEMA: Final = 1
 
 Document: TypeAlias = dict[str, object]
 """A JSON object of the contract, or a part of one."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
 
-from mitherm.cli.documents import Document
+from mitherm.cli.documents import SCHEMA, Document
 from mitherm.ops.upkeep.clock import Clock, ClockSet
 from mitherm.ops.upkeep.config import Change, Changed
+from mitherm.ops.upkeep.history import History
 from mitherm.protocol.pvvx.settings import Setting
 from mitherm.store.moments import iso
 
@@ -44,6 +47,41 @@ def _change(change: Change) -> Document:
         "after": change.after.value if change.after else None,
         "unit": change.before.unit or None,
     }
+
+
+def history(history: History, *, file: Path | None, database: Path | None, added: int | None) -> Document:
+    """`history fetch`; the records themselves where they went nowhere else."""
+    return {
+        "address": str(history.address),
+        "family": history.family,
+        "count": len(history.records),
+        "undated": history.undated,
+        "gaps": history.gaps,
+        "missing": history.missing,
+        "links": history.links,
+        "file": str(file) if file is not None else None,
+        "sqlite": str(database) if database is not None else None,
+        "added": added,
+        "records": records(history) if file is None and database is None else None,
+        "changed": file is not None or bool(added),
+    }
+
+
+def history_file(history: History) -> Document:
+    """What `history fetch --format json -o FILE` writes."""
+    return {
+        "schema": SCHEMA,
+        "address": str(history.address),
+        "family": history.family,
+        "records": records(history),
+    }
+
+
+def records(history: History) -> list[Document]:
+    """Every record, with the names of its firmware's quantities."""
+    return [
+        asdict(record) | {"time": iso(record.time) if record.time is not None else None} for record in history.records
+    ]
 
 
 def clock(clock: Clock) -> Document:

@@ -11,6 +11,7 @@ from typing import Final
 from mitherm.errors import AnswerNeeded, LinkLost, LinkTimeout, NotSupported, NotVerified
 from mitherm.model.address import Address
 from mitherm.model.family import Family
+from mitherm.model.history import HourRecord, MeanRecord, StoredRecord
 from mitherm.model.operation import Outcome, StepKind, StepRecord
 from mitherm.ops.bench import Bench
 from mitherm.ops.look import meet
@@ -24,10 +25,8 @@ from mitherm.protocol.pvvx.client import HISTORY_SINCE, SAFE_CLEAR_SINCE, START_
 from mitherm.protocol.pvvx.config import version_text
 from mitherm.protocol.pvvx.structs import HistoryRecord as Mean
 from mitherm.protocol.uuids import STOCK_CLEAR
-from mitherm.publish.history import Row
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
-from mitherm.store.moments import iso
 
 FRUITLESS: Final = 4
 """Connections in a row that bring nothing new before fetching ends."""
@@ -40,8 +39,7 @@ class History:
 
     address: Address
     family: Family
-    rows: tuple[Row, ...]
-    """pvvx: means of a period; stock: extremes of an hour. `time` is None where the clock was not set then."""
+    records: tuple[StoredRecord, ...]
     links: int
     """How many connections it took."""
     missing: int = 0
@@ -50,12 +48,12 @@ class History:
     @property
     def undated(self) -> int:
         """Records from before the clock was set."""
-        return sum(row["time"] is None for row in self.rows)
+        return sum(record.time is None for record in self.records)
 
     @property
     def gaps(self) -> int:
         """Places where at least one period has no record, or the clock was changed."""
-        steps = [after["clock_s"] - before["clock_s"] for before, after in pairwise(self.rows)]
+        steps = [after.clock_s - before.clock_s for before, after in pairwise(self.records)]
         usual = median(steps) if steps else 0
         return sum(not 0 < step <= _LATE * usual for step in steps)
 
@@ -81,7 +79,7 @@ async def fetch(bench: Bench, unit: Address | str, basis: Basis = "local") -> Hi
                 raise NotSupported(f"{seen.label} runs: it stores no records")
         if history.undated:
             bench.warn(
-                f"{history.undated} of {len(history.rows)} records have no date: the unit's clock was not set then, it "
+                f"{history.undated} of {len(history.records)} records have no date: the unit's clock was not set then, it "
                 "counted from 1970",
                 "`mitherm clock set UNIT` dates the records to come",
             )
@@ -135,8 +133,8 @@ async def _pvvx(bench: Bench, address: Address, basis: Basis) -> History:
                 return len(whole) == len(found)
 
     links = await _again(bench, address, attempt, lambda: len(merged))
-    rows = [_mean(record, basis) for record in reversed(merged)]
-    return History(address, Family.PVVX, tuple(rows), links)
+    records = [_mean(record, basis) for record in reversed(merged)]
+    return History(address, Family.PVVX, tuple(records), links)
 
 
 def _until_gap(found: dict[int, Mean], first: int) -> list[Mean]:
@@ -147,18 +145,10 @@ def _until_gap(found: dict[int, Mean], first: int) -> list[Mean]:
     return whole
 
 
-def _mean(record: Mean, basis: Basis) -> Row:
-    return {
-        **_when(record.time, basis),
-        "temperature_c": record.temp_x100 / 100,
-        "humidity_pct": record.humi_x100 / 100,
-        "battery_mv": record.battery_mv,
-    }
-
-
-def _when(clock_s: int, basis: Basis) -> Row:
-    at = moment(clock_s, basis)
-    return {"time": iso(at) if at is not None else None, "clock_s": clock_s}
+def _mean(record: Mean, basis: Basis) -> MeanRecord:
+    return MeanRecord(
+        moment(record.time, basis), record.time, record.temp_x100 / 100, record.humi_x100 / 100, record.battery_mv
+    )
 
 
 async def _stock(bench: Bench, address: Address, basis: Basis) -> History:
@@ -187,15 +177,16 @@ async def _stock(bench: Bench, address: Address, basis: Basis) -> History:
     return History(address, Family.STOCK, tuple(_hour(one, basis) for one in records), links, span - len(records))
 
 
-def _hour(record: stock.HistoryRecord, basis: Basis) -> Row:
-    return {
-        **_when(record.time_s, basis),
-        "record": record.index,
-        "temperature_min_c": record.temperature_min_c,
-        "temperature_max_c": record.temperature_max_c,
-        "humidity_min_pct": record.humidity_min_pct,
-        "humidity_max_pct": record.humidity_max_pct,
-    }
+def _hour(record: stock.HistoryRecord, basis: Basis) -> HourRecord:
+    return HourRecord(
+        moment(record.time_s, basis),
+        record.time_s,
+        record.index,
+        record.temperature_min_c,
+        record.temperature_max_c,
+        record.humidity_min_pct,
+        record.humidity_max_pct,
+    )
 
 
 # --- clearing ---------------------------------------------------------------------------------------------------------
