@@ -129,9 +129,9 @@ def test_what_the_unit_makes_of_others_is_told(units: Units) -> None:
     assert changes(result)["measure_interval"] == (200, 49)
 
 
-def test_unit_that_makes_something_else_of_it(units: Units) -> None:
+def test_unit_that_makes_something_else_of_it(units: Units, capsys: pytest.CaptureFixture[str]) -> None:
     """A weak cell limits the latency; that is shown, not hidden."""
-    low = Units(units.folder.parent / "low", units._capsys, "pvvx-5.8,battery_mv=2600")
+    low = Units(units.folder.parent / "low", capsys, "pvvx-5.8,battery_mv=2600")
     result = low.say("config set", low.addresses[0], "connect_latency=2000ms")
     (row,) = result["changes"]  # type: ignore[misc]
     assert (result["outcome"], row["wanted"], row["after"]) == ("clamped", 2000, 1000)
@@ -167,13 +167,13 @@ def test_out_of_reach_needs_its_waiver(units: Units, assignment: str) -> None:
     assert units.flash(0) == before
 
 
-def test_waived_long_range_is_checked_afterwards(units: Units) -> None:
+def test_waived_long_range_is_checked_afterwards(units: Units, capsys: pytest.CaptureFixture[str]) -> None:
     """The unit is gone for this radio: exit 8 and the way back; a new cell ends it."""
     error = units.say("config set", PVVX, "longrange=on", "bt5phy=on", "--allow-out-of-reach", code=8)
     assert "cell" in error["hint"]
     for state in ("out", "in"):
         assert run(["virtual", "battery", str(units.folder), PVVX, state]) == 0
-    units._capsys.readouterr()
+    capsys.readouterr()
     assert setting(units, "longrange") is False
 
 

@@ -15,7 +15,7 @@ from mitherm.ops.doctor.examine import Examination, examine
 from mitherm.ops.doctor.host import Host
 from mitherm.ops.doctor.symptoms import Told, understand
 from mitherm.virtual.firmware.gatt_stock import stock_table
-from mitherm.virtual.loopback.client import LoopbackClient, _services
+from mitherm.virtual.loopback.client import LoopbackClient, services_of
 from rig import Rig
 
 CASES = cases()
@@ -37,7 +37,7 @@ class Stale:
 
         async def stale() -> None:
             await connect()
-            client.services = _services(
+            client.services = services_of(
                 stock_table("1.0.0_0130", model="LYWSD03MMC", serial=b"0", hardware=b"B1.4"), 20
             )
 

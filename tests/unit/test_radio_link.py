@@ -16,7 +16,7 @@ from mitherm.model.sighting import Sighting
 from mitherm.radio.gatt import Radio
 from mitherm.radio.link import INBOX, Link
 from mitherm.virtual.board.chip import AttError
-from mitherm.virtual.loopback.client import NotConnected, _services
+from mitherm.virtual.loopback.client import NotConnected, services_of
 
 CHAR = "0000aaaa-0000-1000-8000-00805f9b34fb"
 TABLE = GattTable((Service("svc", (Characteristic(CHAR, frozenset({"read", "notify"}), 3),), 1, 3),))
@@ -30,7 +30,7 @@ class ScriptedClient:
     def __init__(self, on_disconnect: Callable[[], None]) -> None:
         self.lose = on_disconnect
         self.is_connected = False
-        self.services = _services(TABLE, 20)
+        self.services = services_of(TABLE, 20)
         self.reading: Callable[[ScriptedClient], Any] = lambda client: b""
         self.notify: Callable[[Any, bytearray], None]
 

@@ -55,7 +55,7 @@ class LoopbackClient:
         """Wait for a connectable advert, connect, discover; no time limit of its own."""
         runner = await self._link_up(self)
         self.mtu_size = runner.unit.att_mtu
-        self.services = _services(runner.unit.gatt, self.mtu_size - _ATT_HEADER)
+        self.services = services_of(runner.unit.gatt, self.mtu_size - _ATT_HEADER)
         await self._answer_after(DISCOVERY_S)
 
     async def disconnect(self) -> None:
@@ -177,7 +177,7 @@ class LoopbackService:
     characteristics: Sequence[LoopbackCharacteristic]
 
 
-def _services(table: GattTable, longest: int) -> list[LoopbackService]:
+def services_of(table: GattTable, longest: int) -> list[LoopbackService]:
     """The table as BlueZ would show it: the GAP service is hidden."""
     return [_service(service, longest) for service in table if service.uuid != uuids.GAP]
 
