@@ -13,7 +13,7 @@ from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
 from mitherm.ops.bench import Stores
-from mitherm.ops.keys.import_export import Imported, check_complete, choose, everything, export, import_files, in_use
+from mitherm.ops.keys.import_export import KeyImport, check_complete, choose, everything, export, import_files, in_use
 from mitherm.primitives.secret import Secret
 from mitherm.store.inventory import Inventory
 from mitherm.store.journal import Journal
@@ -106,7 +106,7 @@ def test_older_generation_is_not_duplicated(stores: Stores) -> None:
     """Importing keys that the vault holds further down adds nothing."""
     stores.vault.add(UNIT, pair(1), "activation", NOW)
     stores.vault.add(UNIT, pair(3), "activation", NOW + HOUR)
-    assert import_files(stores, {"k": document(UNIT, pair(1))}, None, NOW + 2 * HOUR).new == []
+    assert import_files(stores, {"k": document(UNIT, pair(1))}, None, NOW + 2 * HOUR).new == ()
     assert len(stores.vault.generations(UNIT)) == 2
 
 
@@ -128,13 +128,13 @@ def test_problems_decide_the_exit_code(stores: Stores) -> None:
     """5 when the keys of an imported unit are incomplete or nothing was imported, 7 when other units failed."""
     good = stores.vault.add(UNIT, pair(1), "import", NOW)
     own, others = ImportProblem(UNIT, "wrong"), ImportProblem(OTHER, f"wrong, unlike that of {UNIT}")
-    check_complete(Imported([good]), {})
+    check_complete(KeyImport((good,)), {})
     with pytest.raises(KeyProblem):
-        check_complete(Imported(problems=[others]), {})
+        check_complete(KeyImport(problems=(others,)), {})
     with pytest.raises(KeyProblem):
-        check_complete(Imported([good], problems=[own]), {})
+        check_complete(KeyImport((good,), problems=(own,)), {})
     with pytest.raises(SomeFailed):
-        check_complete(Imported([good], problems=[others]), {})
+        check_complete(KeyImport((good,), problems=(others,)), {})
 
 
 def test_export_uses_names_and_leaves_out_units_without_bind_key(stores: Stores) -> None:
@@ -142,15 +142,36 @@ def test_export_uses_names_and_leaves_out_units_without_bind_key(stores: Stores)
     stores.vault.add(UNIT, pair(1), "activation", NOW)
     stores.vault.add(OTHER, MiKeys(token=Secret(bytes(12))), "typed", NOW)
     stores.inventory.set_name(UNIT, "Cellar")
-    made, used = export(stores, "ha", None)
+    exported = export(stores, "ha", None)
+    made, used = exported.export, exported.generations
     assert "Cellar" in made.text
     assert made.left_out == (OTHER,)
     assert [one.address for one in used] == [UNIT]
-    assert len(export(stores, "json", None)[1]) == 2
+    assert len(export(stores, "json", None).generations) == 2
 
 
 def test_export_of_one_unit(stores: Stores) -> None:
     """Others stay at home."""
     stores.vault.add(UNIT, pair(1), "activation", NOW)
     stores.vault.add(OTHER, pair(3), "activation", NOW)
-    assert str(OTHER) not in export(stores, "esphome", UNIT)[0].text
+    assert str(OTHER) not in export(stores, "esphome", UNIT).export.text
+
+
+def test_a_token_typed_later_leaves_the_bind_key_in_the_export(stores: Stores) -> None:
+    """The newest keys have none; readers of beacons get the one that is known."""
+    bind_key = pair(1).bind_key
+    stores.vault.add(UNIT, MiKeys(bind_key=bind_key), "import", NOW)
+    stores.vault.confirm(stores.vault.add(UNIT, MiKeys(token=pair(1).token), "typed", NOW), NOW)
+    exported = export(stores, "ha", UNIT)
+    assert [keys.keys.bind_key for keys in exported.generations] == [bind_key]
+    assert exported.export.left_out == ()
+
+
+def test_own_documents_keep_the_kind_of_keys(stores: Stores, tmp_path: Path) -> None:
+    """pvvx' own bind key comes back as such: no login is tried with it, and it hides no Mi keys."""
+    stores.vault.add(UNIT, MiKeys(bind_key=pair(2).bind_key), "pvvx", NOW, kind="beacon_key")
+    text = export(stores, "json", UNIT).export.text
+    other = Stores(Vault(tmp_path / "other"), stores.journal, stores.inventory, stores.library)
+    import_files(other, {"keys.json": text.encode()}, None, NOW)
+    assert other.vault.access(UNIT).current is None
+    assert other.vault.access(UNIT).beacon_keys[0].keys.bind_key == pair(2).bind_key

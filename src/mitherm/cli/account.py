@@ -22,7 +22,7 @@ from mitherm.primitives.secret import Secret
 
 if TYPE_CHECKING:  # an HTTP client is a lot to load for `keys list`
     from mitherm.cloud.password_login import Credentials
-    from mitherm.ops.keys.account import Fetched, Service
+    from mitherm.ops.keys.account import KeyFetch, Service
 
 LOCAL_SERVICE: Final = "MITHERM_CLOUD_URL"
 """A server on this computer that plays the service; for tests."""
@@ -80,7 +80,7 @@ def _service(app: App) -> Service:
     return Service(ground, StandardWeb(), Onlooker(app), app.terminal.tell)
 
 
-def _result(done: Fetched, reveal: bool) -> dict[str, object]:
+def _result(done: KeyFetch, reveal: bool) -> dict[str, object]:
     rows = [
         {
             **generation(unit.generation, reveal),

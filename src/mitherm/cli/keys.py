@@ -22,7 +22,7 @@ from mitherm.model.address import Address
 from mitherm.model.keys import BIND_KEY_LENGTH, TOKEN_LENGTH, MiKeys
 from mitherm.ops.files.library import read_file
 from mitherm.ops.keys.import_export import (
-    Imported,
+    KeyImport,
     check_complete,
     everything,
     export,
@@ -146,12 +146,12 @@ def import_(
     return app.finish(result, render)
 
 
-def _from_files(files: tuple[Path, ...], address: Address | None) -> Imported:
+def _from_files(files: tuple[Path, ...], address: Address | None) -> KeyImport:
     contents = {str(path): sys.stdin.buffer.read() if str(path) == "-" else read_file(path) for path in files}
     return import_files(stores(), contents, address, present())
 
 
-def _typed(address: Address | None, ask_token: bool, ask_bind_key: bool) -> Imported:
+def _typed(address: Address | None, ask_token: bool, ask_bind_key: bool) -> KeyImport:
     if address is None:
         raise UsageProblem("typed keys need --address", hint="for example --address A4:C1:38:00:00:01")
     token = _secret("token", TOKEN_LENGTH) if ask_token else None
@@ -203,7 +203,8 @@ def export_(app: App, unit: str | None, target: str, output: Path | None, reveal
     if output is None and not reveal:
         raise UsageProblem("an export is full of keys", hint="-o FILE writes a private file, --reveal prints it")
     address = unit_address(app, unit) if unit is not None else None
-    made, used = export(stores(), target, address)
+    exported = export(stores(), target, address)
+    made = exported.export
     for one in made.left_out:
         app.terminal.tell(Notice("warning", f"{one} is left out: the vault has no bind key of it"))
     if output is not None:
@@ -211,7 +212,7 @@ def export_(app: App, unit: str | None, target: str, output: Path | None, reveal
     result: dict[str, object] = {
         "for": target,
         "file": str(output) if output is not None else None,
-        "units": [str(one.address) for one in used],
+        "units": [str(one.address) for one in exported.generations],
         "left_out": [str(one) for one in made.left_out],
         "text": made.text if reveal else None,
         **({} if reveal else {"redacted": True}),

@@ -86,7 +86,7 @@ def swap(app: App, /, unit: str, **options: Any) -> int:
     return _finish_replaced(app, on_bench(app, lambda bench: unit_keys.swap(bench, unit), waived(options)))
 
 
-def _finish_replaced(app: App, done: unit_keys.Replaced) -> int:
+def _finish_replaced(app: App, done: unit_keys.KeyReplacement) -> int:
     result = {
         "outcome": done.outcome,
         "keys": [generation_document(done.now)],

@@ -66,6 +66,11 @@ class Access:
         return _current(self.pairs)
 
     @property
+    def current_bind_key(self) -> KeyGeneration | None:
+        """The likeliest keys of stock firmware that read its beacons."""
+        return _current(tuple(one for one in self.generations if one.keys.bind_key is not None))
+
+    @property
     def bind_keys(self) -> tuple[Secret, ...]:
         """Every bind key the unit may encrypt with, the likeliest first, beacon keys included; no duplicates."""
         keys = (one.keys.bind_key for one in (*self.generations, *self.beacon_keys))

@@ -36,7 +36,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class FetchedUnit:
+class AccountKeys:
     """Keys of one unit, in the vault."""
 
     generation: KeyGeneration
@@ -48,16 +48,16 @@ class FetchedUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class KeyFetch:
     """What the account gave. `problems`: one sentence per region or unit that kept something back."""
 
-    units: tuple[FetchedUnit, ...]
+    units: tuple[AccountKeys, ...]
     problems: tuple[str, ...]
 
 
 def fetch_keys(
     service: Service, vault: Vault, *, regions: Sequence[str] = REGIONS, credentials: Credentials | None = None
-) -> Fetched:
+) -> KeyFetch:
     """Log in (by QR code, or with credentials), read all BLE units, keep their keys. Nothing of the login is kept.
 
     Raises CloudError, NetworkUnreachable, AnswerNeeded, DiskProblem; KeysMissing when there is no such unit.
@@ -83,7 +83,7 @@ def fetch_keys(
             hint="Add the unit in Mi Home first; or the account or its region is another one.",
             result={"keys": [], "problems": problems, "changed": False},
         )
-    return Fetched(tuple(_keep(vault, unit, service.ground.clock()) for unit in found), tuple(problems))
+    return KeyFetch(tuple(_keep(vault, unit, service.ground.clock()) for unit in found), tuple(problems))
 
 
 def _conversation(
@@ -94,10 +94,10 @@ def _conversation(
     return (yield from units_of(ground, session, regions))
 
 
-def _keep(vault: Vault, unit: AccountUnit, epoch_s: float) -> FetchedUnit:
+def _keep(vault: Vault, unit: AccountUnit, epoch_s: float) -> AccountKeys:
     known = {one.id for one in vault.generations(unit.address)}
     generation = vault.add(unit.address, unit.keys, ORIGIN, datetime.fromtimestamp(epoch_s, UTC), note=unit.name)
-    return FetchedUnit(generation, unit.name, unit.model, unit.region, generation.id not in known)
+    return AccountKeys(generation, unit.name, unit.model, unit.region, generation.id not in known)
 
 
 def _places(regions: Sequence[str]) -> str:

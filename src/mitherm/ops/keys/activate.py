@@ -35,7 +35,7 @@ GENERATION_2_HINT: Final = f"{KEYS_HINT}, then repeat this command"
 
 
 @dataclass(frozen=True, slots=True)
-class Activated:
+class Activation:
     """The generation the unit now holds, None after a dry run, and how it came to that."""
 
     generation: KeyGeneration | None
@@ -48,7 +48,7 @@ class Activated:
         return self.outcome.changed
 
 
-async def activate(bench: Bench, unit: Address | str) -> Activated:
+async def activate(bench: Bench, unit: Address | str) -> Activation:
     """Activate `address`, or find that the vault can log in already. A dry run ends after the guards.
 
     Raises NotSupported (custom firmware), KeysMissing (generation 2), GuardRefused (H9, H16), MiAuthRefused.
@@ -65,14 +65,14 @@ async def activate(bench: Bench, unit: Address | str) -> Activated:
                 bench.warn("the keys in the vault are not those of the unit")
             else:
                 entry.outcome(Outcome.NOTHING_TO_DO)
-                return Activated(generation, Outcome.NOTHING_TO_DO)
+                return Activation(generation, Outcome.NOTHING_TO_DO)
         if bench.dry_run:
             _check(bench, address, found.seen)
             entry.outcome(Outcome.DRY_RUN)
-            return Activated(None, Outcome.DRY_RUN)
+            return Activation(None, Outcome.DRY_RUN)
         generation = await register_unit(bench, address, found.sighting, found.seen)
         entry.outcome(Outcome.ACTIVATED)
-        return Activated(generation, Outcome.ACTIVATED)
+        return Activation(generation, Outcome.ACTIVATED)
 
 
 def _check_kind(seen: Observation, access: Access) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from mitherm.errors import KeyProblem, KeysMissing, SomeFailed, UsageProblem
 from mitherm.model.address import Address
@@ -13,13 +14,17 @@ from mitherm.model.keys import MiKeys
 from mitherm.model.operation import Outcome
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Stores
+from mitherm.ops.next_step import KEYS_HINT
 from mitherm.store.key_entries import ImportedKeys, ImportProblem
 from mitherm.store.key_export import KeyExport, export_keys
 from mitherm.store.key_formats import read_keys
 from mitherm.store.vault import Vault
 
 TYPED = "typed"
-_IMPORT_HINT = "`mitherm keys fetch`, `mitherm keys import FILE`, `mitherm activate UNIT`, or on pvvx firmware `mitherm keys backup UNIT`"
+_IMPORT_HINT: Final = (
+    f"{KEYS_HINT}; an unbound stock 1.x unit gets keys by `mitherm activate UNIT`, pvvx firmware shows them to "
+    "`mitherm keys backup UNIT`"
+)
 
 
 def everything(vault: Vault, address: Address) -> tuple[KeyGeneration, ...]:
@@ -32,7 +37,7 @@ def everything(vault: Vault, address: Address) -> tuple[KeyGeneration, ...]:
 
 
 def in_use(stores: Stores, address: Address) -> KeyGeneration | None:
-    """The keys that readers of beacons need: those of Mi, or pvvx' own where that firmware was seen last."""
+    """The keys that were proven or learned last: those of Mi, or pvvx' own where that firmware was seen last."""
     unit = stores.inventory.get(address)
     access = stores.vault.access(address)
     if unit is not None and unit.family is Family.PVVX and access.current_beacon_key is not None:
@@ -63,53 +68,60 @@ def choose(vault: Vault, address: Address, text: str | None) -> KeyGeneration:
 # --- import -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Imported:
-    """What became of key files. `problems`: the entries that were left out."""
+@dataclass(frozen=True, slots=True)
+class KeyImport:
+    """What became of key files."""
 
-    generations: list[KeyGeneration] = field(default_factory=list)
-    new: list[KeyGeneration] = field(default_factory=list)
-    formats: list[str] = field(default_factory=list)
-    problems: list[ImportProblem] = field(default_factory=list)
+    generations: tuple[KeyGeneration, ...] = ()
+    new: tuple[KeyGeneration, ...] = ()
+    """Those of them that the vault did not have."""
+    formats: tuple[str, ...] = ()
+    """One per file."""
+    problems: tuple[ImportProblem, ...] = ()
+    """The entries that were left out."""
 
 
-def import_files(stores: Stores, files: Mapping[str, bytes], address: Address | None, now: datetime) -> Imported:
+def import_files(stores: Stores, files: Mapping[str, bytes], address: Address | None, now: datetime) -> KeyImport:
     """Keys from files of any known format (name -> content) into the vault. All files are understood before the first
     key is stored. Raises BadFile; entries that were left out are for `check_complete`.
     """
-    done = Imported()
-    found: list[ImportedKeys] = []
-    for name, data in files.items():
-        part = read_keys(data, address)
-        done.formats.append(part.format)
-        done.problems += (replace(problem, text=f"{name}: {problem.text}") for problem in part.problems)
-        found += part.keys
-    for one in found:
-        _store(stores, done, one.address, one.keys, one.source, now)
-    return done
+    parts = {name: read_keys(data, address) for name, data in files.items()}
+    problems = (
+        replace(problem, text=f"{name}: {problem.text}") for name, part in parts.items() for problem in part.problems
+    )
+    keys = [entry for part in parts.values() for entry in part.keys]
+    return _stored(stores, keys, [part.format for part in parts.values()], now, problems)
 
 
-def import_typed(stores: Stores, address: Address, keys: MiKeys, now: datetime) -> Imported:
+def import_typed(stores: Stores, address: Address, keys: MiKeys, now: datetime) -> KeyImport:
     """Keys that a person typed."""
-    done = Imported(formats=[TYPED])
-    _store(stores, done, address, keys, TYPED, now)
-    return done
+    return _stored(stores, [ImportedKeys(address, keys, TYPED)], [TYPED], now)
 
 
-def _store(stores: Stores, done: Imported, address: Address, keys: MiKeys, origin: str, now: datetime) -> None:
-    vault = stores.vault
-    known = vault.find(address, keys)
+def _stored(
+    stores: Stores,
+    keys: Iterable[ImportedKeys],
+    formats: Iterable[str],
+    now: datetime,
+    problems: Iterable[ImportProblem] = (),
+) -> KeyImport:
+    results = [_store(stores, entry, now) for entry in keys]
+    new = tuple(generation for generation, is_new in results if is_new)
+    return KeyImport(tuple(generation for generation, _ in results), new, tuple(formats), tuple(problems))
+
+
+def _store(stores: Stores, entry: ImportedKeys, now: datetime) -> tuple[KeyGeneration, bool]:
+    """The generation that holds the keys, and whether it is new."""
+    known = stores.vault.find(entry.address, entry.keys, entry.kind)
     if known is not None and known.superseded is None:
-        done.generations.append(known)
-        return
-    with stores.journal.operation("keys import", address, lambda: now) as entry:
-        generation = vault.add(address, keys, origin, now)
-        entry.outcome(Outcome.IMPORTED)
-    done.generations.append(generation)
-    done.new.append(generation)
+        return known, False
+    with stores.journal.operation("keys import", entry.address, lambda: now) as journal:
+        generation = stores.vault.add(entry.address, entry.keys, entry.source, now, kind=entry.kind)
+        journal.outcome(Outcome.IMPORTED)
+    return generation, True
 
 
-def check_complete(done: Imported, result: dict[str, object]) -> None:
+def check_complete(done: KeyImport, result: dict[str, object]) -> None:
     """Raises KeyProblem when keys had to be left out; SomeFailed when that does not concern the units that were imported."""
     if not done.problems:
         return
@@ -124,13 +136,32 @@ def check_complete(done: Imported, result: dict[str, object]) -> None:
 # --- export -----------------------------------------------------------------------------------------------------------
 
 
-def export(stores: Stores, target: str, address: Address | None) -> tuple[KeyExport, list[KeyGeneration]]:
+@dataclass(frozen=True, slots=True)
+class ExportedKeys:
+    """The text for the other program, and whose keys are in it."""
+
+    export: KeyExport
+    generations: tuple[KeyGeneration, ...]
+
+
+def export(stores: Stores, target: str, address: Address | None) -> ExportedKeys:
     """The keys in use of one unit or all, as `target` wants them. Raises KeysMissing when there are none."""
     units: Sequence[Address] = stores.vault.units() if address is None else (address,)
-    generations = [one for unit in units if (one := in_use(stores, unit)) is not None]
-    usable = [one for one in generations if target == "json" or one.keys.bind_key is not None]
+    choose_keys = in_use if target == "json" else _for_beacons
+    generations = [keys for unit in units if (keys := choose_keys(stores, unit)) is not None]
+    usable = tuple(keys for keys in generations if target == "json" or keys.keys.bind_key is not None)
     if not usable:
         whose = f" of {address}" if address is not None else ""
         raise KeysMissing(f"the vault has no keys{whose} to export", hint=_IMPORT_HINT)
     names = {unit.address: unit.name for unit in stores.inventory.units() if unit.name is not None}
-    return export_keys(target, generations, names), usable
+    return ExportedKeys(export_keys(target, generations, names), usable)
+
+
+def _for_beacons(stores: Stores, address: Address) -> KeyGeneration | None:
+    """The keys in use; where a bind key is not among them, as after a login with a typed token, those that have one."""
+    keys = in_use(stores, address)
+    return (
+        keys
+        if keys is None or keys.keys.bind_key is not None
+        else stores.vault.access(address).current_bind_key or keys
+    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from mitherm.errors import KeysMismatch, LinkTimeout, MiAuthRefused
 from mitherm.model.address import Address
 from mitherm.model.family import Family
+from mitherm.model.keys import MiKeys
 from mitherm.model.operation import Outcome
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Bench
@@ -20,7 +21,6 @@ from mitherm.ops.look import look
 from mitherm.ops.target import find, resolve
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.mi.client import login
-from mitherm.protocol.pvvx.keys import MiRecords
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
 
@@ -30,8 +30,8 @@ DURATION_S: Final = 660.0
 """Stock firmware sends an encrypted object every ten minutes (beacons.md 6.6)."""
 
 
-@dataclass(slots=True)
-class Tested:
+@dataclass(frozen=True, slots=True)
+class GenerationTest:
     """One generation and what its parts turned out to be; None where it has no such part."""
 
     generation: KeyGeneration
@@ -44,12 +44,16 @@ class Tested:
         return "right" in (self.token, self.bind_key)
 
 
-@dataclass(slots=True)
+Rows: TypeAlias = tuple[GenerationTest, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class KeyTest:
     """All generations of a unit, and how they were tested."""
 
-    rows: list[Tested]
-    methods: list[str] = field(default_factory=list)
+    rows: Rows
+    methods: tuple[str, ...] = ()
+    """`login`, `records`, `beacon`: in the order of their use."""
 
     @property
     def answers(self) -> set[Answer | None]:
@@ -61,41 +65,46 @@ async def check_keys(bench: Bench, unit: Address | str, duration_s: float) -> Ke
     """Test every generation of the vault; what the unit proved is confirmed there. Raises KeysMissing, DeviceNotFound."""
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys test", address, bench.wall) as entry:
-        test = KeyTest([_untested(one) for one in everything(bench.stores.vault, address)])
-        seen = (await look(bench, address, ask_bound=False)).seen
-        if seen.family is Family.STOCK and any(row.token for row in test.rows):
-            test.methods.append("login")
-            await _test_tokens(bench, address, test.rows)
-        if seen.records is not None:
-            test.methods.append("records")
-            _compare(seen.records, test.rows)
-        if any(row.bind_key == "not-tested" for row in test.rows):
-            test.methods.append("beacon")
-            await _listen(bench, address, test.rows, duration_s)
-        _confirm(bench, test.rows)
+        rows = tuple(_untested(generation) for generation in everything(bench.stores.vault, address))
+        test = await _test(bench, address, rows, duration_s)
         entry.outcome(Outcome.RIGHT if any(row.proven for row in test.rows) else Outcome.NOT_PROVEN)
-        return test
+        return replace(test, rows=_confirm(bench, test.rows))
 
 
-def _untested(generation: KeyGeneration) -> Tested:
+async def _test(bench: Bench, address: Address, rows: Rows, duration_s: float) -> KeyTest:
+    observation = (await look(bench, address, ask_bound=False)).seen
+    methods: list[str] = []
+    if observation.family is Family.STOCK and any(row.token for row in rows):
+        methods.append("login")
+        rows = await _test_tokens(bench, address, rows)
+    if observation.records is not None:
+        methods.append("records")
+        rows = tuple(_compare(observation.records.current, row) for row in rows)
+    if any(row.bind_key == "not-tested" for row in rows):
+        methods.append("beacon")
+        rows = await _listen(bench, address, rows, duration_s)
+    return KeyTest(rows, tuple(methods))
+
+
+def _untested(generation: KeyGeneration) -> GenerationTest:
     keys = generation.keys
-    return Tested(
+    return GenerationTest(
         generation,
-        "not-tested" if keys.token is not None else None,
+        "not-tested" if keys.login_token is not None else None,
         "not-tested" if keys.bind_key is not None else None,
     )
 
 
-async def _test_tokens(bench: Bench, address: Address, rows: list[Tested]) -> None:
+async def _test_tokens(bench: Bench, address: Address, rows: Rows) -> Rows:
     """Each token on a connection of its own: after a mismatch the unit ignores the next login on the same one."""
-    known: dict[Secret, Answer] = {}
+    answers: dict[Secret | None, Answer] = {None: "not-tested"}
     for row in rows:
-        token = row.generation.keys.token
-        if token is None:
-            continue
-        if token not in known:
-            known[token] = "wrong" if "right" in known.values() else await _login(bench, address, token)
-        row.token = known[token]
+        token = row.generation.keys.login_token
+        if token is not None and token not in answers:
+            answers[token] = "wrong" if "right" in answers.values() else await _login(bench, address, token)
+    return tuple(
+        replace(row, token=answers[row.generation.keys.login_token]) if row.token is not None else row for row in rows
+    )
 
 
 async def _login(bench: Bench, address: Address, token: Secret) -> Answer:
@@ -110,28 +119,30 @@ async def _login(bench: Bench, address: Address, token: Secret) -> Answer:
     return "right"
 
 
-def _compare(records: MiRecords, rows: list[Tested]) -> None:
+def _compare(current: MiKeys | None, row: GenerationTest) -> GenerationTest:
     """pvvx shows the pair itself. Its beacons need not use it, so a bind key of another pair stays open."""
-    current = records.current
-    for row in rows:
-        keys = row.generation.keys
-        if row.token is not None:
-            row.token = "right" if current is not None and keys.token == current.token else "wrong"
-        if row.bind_key is not None and current is not None and keys.bind_key == current.bind_key:
-            row.bind_key = "right"
+    keys = row.generation.keys
+    if row.token is not None:
+        row = replace(row, token="right" if current is not None and keys.token == current.token else "wrong")
+    if row.bind_key is not None and current is not None and keys.bind_key == current.bind_key:
+        row = replace(row, bind_key="right")
+    return row
 
 
-async def _listen(bench: Bench, address: Address, rows: list[Tested], duration_s: float) -> None:
-    open_rows = [row for row in rows if row.bind_key == "not-tested"]
-    secrets = (row.generation.keys.bind_key for row in open_rows)
+async def _listen(bench: Bench, address: Address, rows: Rows, duration_s: float) -> Rows:
+    secrets = (row.generation.keys.bind_key for row in rows if row.bind_key == "not-tested")
     keys = [key for key in dict.fromkeys(secrets) if key is not None]
     bench.note(
         f"waiting up to {duration_s:.0f} s for an encrypted beacon of {address}",
         "stock firmware sends one about every ten minutes; --duration S limits the wait",
     )
     verdict = await _beacon_verdict(bench, address, keys, duration_s)
-    for row in open_rows:
-        row.bind_key = verdict.get(row.generation.keys.bind_key, "not-tested")
+    return tuple(
+        replace(row, bind_key=verdict.get(row.generation.keys.bind_key, "not-tested"))
+        if row.bind_key == "not-tested"
+        else row
+        for row in rows
+    )
 
 
 async def _beacon_verdict(
@@ -155,11 +166,15 @@ async def _beacon_verdict(
     return {}
 
 
-def _confirm(bench: Bench, rows: list[Tested]) -> None:
+def _confirm(bench: Bench, rows: Rows) -> Rows:
     """The likeliest generation is confirmed last, so that it counts as the current one."""
-    for row in reversed(rows):
-        if row.proven and "wrong" not in (row.token, row.bind_key):
-            row.generation = bench.stores.vault.confirm(row.generation, bench.wall())
+    confirmed = [
+        replace(row, generation=bench.stores.vault.confirm(row.generation, bench.wall()))
+        if row.proven and "wrong" not in (row.token, row.bind_key)
+        else row
+        for row in reversed(rows)
+    ]
+    return tuple(reversed(confirmed))
 
 
 def raise_unless_proven(test: KeyTest, result: dict[str, object]) -> None:

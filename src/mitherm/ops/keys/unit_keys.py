@@ -31,7 +31,7 @@ _WIRE: Final = "only the wire (a USB-serial adapter on the debug pin) can write 
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class KeyBackup:
     """A backup in the vault and the pairs in it, the one in use last."""
 
     stored: StoredBackup
@@ -40,7 +40,7 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced:
+class KeyReplacement:
     """Which pair the unit holds now, which one before, and whether that is a change."""
 
     now: KeyGeneration
@@ -54,7 +54,7 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class KeyErasure:
     """What became of the unit's DID and keys."""
 
     address: Address
@@ -66,7 +66,7 @@ class Erased:
         return self.outcome.changed
 
 
-async def backup(bench: Bench, unit: Address | str, *, raw: bool = False) -> Saved:
+async def backup(bench: Bench, unit: Address | str, *, raw: bool = False) -> KeyBackup:
     """Copy all Mi records of the unit into the vault. `raw`: the flash sectors too. Raises NotSupported off pvvx."""
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys backup", address, bench.wall) as entry:
@@ -76,7 +76,7 @@ async def backup(bench: Bench, unit: Address | str, *, raw: bool = False) -> Sav
         return saved
 
 
-async def restore(bench: Bench, unit: Address | str, generation: str | None) -> Replaced:
+async def restore(bench: Bench, unit: Address | str, generation: str | None) -> KeyReplacement:
     """Write a pair of the vault (and its DID) over the one in the unit, and read it back.
 
     Raises NotSupported where the unit holds no records to replace, KeysMissing, GuardRefused, PeerMisbehaved.
@@ -90,7 +90,7 @@ async def restore(bench: Bench, unit: Address | str, generation: str | None) -> 
         return replaced
 
 
-async def swap(bench: Bench, unit: Address | str) -> Replaced:
+async def swap(bench: Bench, unit: Address | str) -> KeyReplacement:
     """Bring back the previous pair: the newest superseded one in the unit, else the newest other one in the vault."""
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys swap", address, bench.wall, sorted(bench.waivers)) as entry:
@@ -100,7 +100,7 @@ async def swap(bench: Bench, unit: Address | str) -> Replaced:
         return replaced
 
 
-async def erase(bench: Bench, unit: Address | str) -> Erased:
+async def erase(bench: Bench, unit: Address | str) -> KeyErasure:
     """Save the Mi records, then erase them. Raises GuardRefused (H10) unless they are saved."""
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys erase", address, bench.wall, sorted(bench.waivers)) as entry:
@@ -117,7 +117,7 @@ async def erase(bench: Bench, unit: Address | str) -> Erased:
             _all_superseded(bench, address)
             outcome = Outcome.VERIFIED
         entry.outcome(outcome)
-        return Erased(address, outcome)
+        return KeyErasure(address, outcome)
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
@@ -145,13 +145,13 @@ async def _readable(bench: Bench, address: Address) -> tuple[Observation, MiReco
     return seen, seen.records
 
 
-async def _save(bench: Bench, address: Address, *, raw: bool = False) -> Saved:
+async def _save(bench: Bench, address: Address, *, raw: bool = False) -> KeyBackup:
     vault = bench.stores.vault
     before = len(vault.backups(address))
     made = await save_records(bench, address, raw=raw)
     stored = vault.backups(address)
     found = (vault.find(address, keys) for keys in made.key_pairs)
-    return Saved(stored[-1], tuple(one for one in found if one is not None), changed=len(stored) > before)
+    return KeyBackup(stored[-1], tuple(one for one in found if one is not None), changed=len(stored) > before)
 
 
 async def _save_or_waive(bench: Bench, address: Address) -> None:
@@ -165,15 +165,15 @@ async def _save_or_waive(bench: Bench, address: Address) -> None:
 
 async def _replace(
     bench: Bench, address: Address, seen: Observation, records: MiRecords, wanted: KeyGeneration
-) -> Replaced:
+) -> KeyReplacement:
     """Make `wanted` the pair in use: saved, guarded, asked, written, read back."""
     current = _check_not_empty(address, records)
     vault = bench.stores.vault
     did = _did_to_write(bench, records, wanted.keys)
     if current.record == wanted.keys.record and did is None:
-        return Replaced(vault.confirm(wanted, bench.wall()), wanted, Outcome.NOTHING_TO_DO)
+        return KeyReplacement(vault.confirm(wanted, bench.wall()), wanted, Outcome.NOTHING_TO_DO)
     if bench.dry_run:
-        return Replaced(wanted, wanted, Outcome.DRY_RUN)
+        return KeyReplacement(wanted, wanted, Outcome.DRY_RUN)
     await _save(bench, address)
     before = vault.find(address, current)
     if before is None:
@@ -185,7 +185,7 @@ async def _replace(
 
 async def _write(
     bench: Bench, address: Address, did: bytes | None, wanted: KeyGeneration, before: KeyGeneration
-) -> Replaced:
+) -> KeyReplacement:
     bench.tell(StepStarted(StepKind.WRITE_KEYS, f"{wanted.keys.fingerprint} into {address}"))
     async with Link(bench.radio, await find(bench, address)) as link:
         try:
@@ -198,7 +198,7 @@ async def _write(
         vault.supersede(before, bench.wall())
     confirmed = vault.confirm(wanted, bench.wall())
     bench.tell(StepDone(StepKind.WRITE_KEYS, f"{address} holds {wanted.keys.fingerprint}, read back from the unit"))
-    return Replaced(confirmed, before, Outcome.VERIFIED)
+    return KeyReplacement(confirmed, before, Outcome.VERIFIED)
 
 
 def _check_not_empty(address: Address, records: MiRecords) -> MiKeys:
