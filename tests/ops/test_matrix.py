@@ -65,7 +65,7 @@ def test_what_goes_ahead_boots_and_is_seen(cells: list) -> None:
     for cell in ahead:
         verdict = boot_verdict(cell.case.image.data, shipped_catalogue())
         board = cell.case.abilities.board
-        result = runs_on(verdict, cell.case.seen.identity.model, board or "B1.4", shipped_catalogue())
+        result = runs_on(verdict, cell.case.unit.identity.model, board or "B1.4", shipped_catalogue())
         assert result.runs, str(cell)
         assert result.display == "ok" or board not in BOARDS, str(cell)
 

@@ -20,12 +20,12 @@ def display_works(case: Case) -> Verdict:
     bad = [row for row in case.known_bad("F4") if row.verdict == "blank"]
     if bad:
         return refuse(bad[0].text, f"board {case.board}", *(f"source: {row.source}" for row in bad))
-    if case.seen.identity.model != LYWSD03MMC:
+    if case.unit.identity.model != LYWSD03MMC:
         return ok("no table of boards exists for this model")
     if case.board in BOARDS:
         return ok(f"board {case.board}: the display works with this image")
-    if case.seen.identity.hardware_string is not None:
-        text = case.seen.identity.hardware_string
+    if case.unit.identity.hardware_string is not None:
+        text = case.unit.identity.hardware_string
         return cannot_verify(f"the hardware revision {text!r} is none that is known: the display may stay dark")
     return _never_worse(case)
 
@@ -36,7 +36,7 @@ def _never_worse(case: Case) -> Verdict:
     darker = [board for board in BOARDS if _dark(catalogue, image, board) and not _dark(catalogue, running, board)]
     if darker:
         return cannot_verify(
-            f"{case.seen.label} does not tell its board, and the display of {', '.join(darker)} stays dark with this image"
+            f"{case.unit.label} does not tell its board, and the display of {', '.join(darker)} stays dark with this image"
         )
     return ok("on every board the display works with this image wherever it works now")
 

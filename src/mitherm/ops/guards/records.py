@@ -10,17 +10,17 @@ def keys_not_replaced(case: Case) -> Verdict:
     """H9."""
     if case.goal == "mi-home-ready":
         return ok("the plan ends the binding and says so")
-    if case.seen.registered is None:
+    if case.unit.registered is None:
         return cannot_verify("whether the unit is bound could not be found out; new keys would replace the old ones")
-    if case.seen.registered:
+    if case.unit.registered:
         return refuse("the unit is bound; activating it replaces keys that somebody may use")
     return ok("the unit is not bound", "new keys are in the vault before the unit stores them")
 
 
 def records_saved(case: Case) -> Verdict:
     """H10."""
-    records = case.seen.records
-    if case.seen.family is not Family.PVVX:
+    records = case.unit.records
+    if case.unit.family is not Family.PVVX:
         return ok("this firmware shows no Mi records")
     if case.records_saved:
         return ok("the Mi records are in the vault, read back from disk")

@@ -43,9 +43,10 @@ class Case:
     """What is about to be done to which unit, and what is known besides what the unit shows."""
 
     action: Action
-    chosen: Address
+    address: Address
     """The address the user named."""
-    seen: Observation
+    unit: Observation
+    """What answers there."""
     image: SelectedImage | None = None
     extended: bool = False
     """Whether the image goes to a cleared area above the banks (command 73)."""
@@ -84,7 +85,7 @@ class Case:
     @property
     def abilities(self) -> Abilities:
         """What the unit allows and demands."""
-        return Abilities.of(self.seen)
+        return Abilities.of(self.unit)
 
     @property
     def board(self) -> str | None:
@@ -101,8 +102,8 @@ class Case:
 
     @property
     def _facts(self) -> UnitFacts:
-        seen = self.seen
-        return UnitFacts(seen.identity.model, self.board, seen.product_id, seen.family, seen.version)
+        unit = self.unit
+        return UnitFacts(unit.identity.model, self.board, unit.product_id, unit.family, unit.version)
 
 
 @dataclass(frozen=True, slots=True)

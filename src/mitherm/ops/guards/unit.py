@@ -26,17 +26,17 @@ FOUR_STEPS: Final = (
 
 def same_unit(case: Case) -> Verdict:
     """H16."""
-    told = tuple(f"{how}: {address}" for how, address in case.seen.proofs)
-    if any(address != case.chosen for _, address in case.seen.proofs):
-        return refuse(f"the unit says that it is not {case.chosen}", *told)
-    if not told:
-        return cannot_verify(f"nothing that the unit sends proves that it is {case.chosen}")
-    return ok(*told)
+    proofs = tuple(f"{how}: {address}" for how, address in case.unit.proofs)
+    if any(address != case.address for _, address in case.unit.proofs):
+        return refuse(f"the unit says that it is not {case.address}", *proofs)
+    if not proofs:
+        return cannot_verify(f"nothing that the unit sends proves that it is {case.address}")
+    return ok(*proofs)
 
 
 def battery(case: Case) -> Verdict:
     """H5, judged by the voltage under the load of a connection where the unit tells it."""
-    millivolts, percent = case.seen.battery_mv, case.seen.battery_pct
+    millivolts, percent = case.unit.battery_mv, case.unit.battery_pct
     if millivolts is not None:
         return _voltage(millivolts)
     if percent is None:
@@ -62,7 +62,7 @@ def relocation(case: Case) -> Verdict:
     """H4: power must not fail while the firmware copies itself down after an extended update."""
     if not case.extended:
         return ok("a plain update: the running firmware stays bootable until the new one is complete")
-    millivolts = case.seen.battery_mv
+    millivolts = case.unit.battery_mv
     if millivolts is None:
         return cannot_verify("the voltage could not be read, and after this update a power failure kills the unit")
     if millivolts < RELOCATION_MV:
@@ -74,28 +74,28 @@ def relocation(case: Case) -> Verdict:
 
 def accepted(case: Case) -> Verdict:
     """H6: what runs is known, and it will take the image."""
-    seen, found = case.seen, case.inspection
-    if found is None:
+    unit, inspection = case.unit, case.inspection
+    if inspection is None:
         return ok("no image")
-    if not seen.family.updatable:
-        return cannot_verify(f"nothing is known of how {seen.label} takes an update")
-    if seen.family is Family.STOCK and not seen.version:
+    if not unit.family.updatable:
+        return cannot_verify(f"nothing is known of how {unit.label} takes an update")
+    if unit.family is Family.STOCK and not unit.version:
         return cannot_verify("the version of the running firmware could not be read")
     if case.abilities.needs_signature:
-        return _signed(case, found)
-    if found.signature is Signature.FORGED:
-        return refuse(f"the signature tail of this image is forged: it is for 2.1.1_0159 only, and {seen.label} runs")
-    return ok(f"{seen.label} runs and checks no signature")
+        return _signed(case, inspection)
+    if inspection.signature is Signature.FORGED:
+        return refuse(f"the signature tail of this image is forged: it is for 2.1.1_0159 only, and {unit.label} runs")
+    return ok(f"{unit.label} runs and checks no signature")
 
 
-def _signed(case: Case, found: Inspection) -> Verdict:
-    label, tail = case.seen.label, found.tail
-    foreign = tail is not None and PRODUCTS.get(tail.product_id) != case.seen.identity.model
-    if found.genuine and not foreign:
+def _signed(case: Case, inspection: Inspection) -> Verdict:
+    label, tail = case.unit.label, inspection.tail
+    foreign = tail is not None and PRODUCTS.get(tail.product_id) != case.unit.identity.model
+    if inspection.genuine and not foreign:
         return ok(f"{label} runs, the image is signed by its vendor")
-    if found.exploit and not foreign:
+    if inspection.exploit and not foreign:
         return _tricked(case)
-    reason = case.abilities.refusal(found) if case.image else ""
+    reason = case.abilities.refusal(inspection) if case.image else ""
     return refuse(
         f"{label} accepts only signed images: {reason}. It would stop at the signature check, and the old firmware would stay"
     )
@@ -108,31 +108,31 @@ def _tricked(case: Case) -> Verdict:
     if case.abilities.build == "B1.6":
         return cannot_verify(f"the unit seems to run build B1.6, and this tail is for build c. {FOUR_STEPS}")
     return ok(
-        f"{case.seen.label} runs, the image has a tail for its build c",
+        f"{case.unit.label} runs, the image has a tail for its build c",
         "another build would keep the old firmware, unharmed; which one runs is not told",
     )
 
 
 def way_back(case: Case) -> Verdict:
     """H7: from stock 2.x nothing leads away without keys."""
-    found = case.inspection
-    if found is None or found.family is not Family.STOCK or not account_line(found.version or ""):
+    inspection = case.inspection
+    if inspection is None or inspection.family is not Family.STOCK or not account_line(inspection.version or ""):
         return ok("the way back needs nothing")
     if case.abilities.needs_signature:
-        return ok(f"{case.seen.label} runs already")
+        return ok(f"{case.unit.label} runs already")
     if case.goal == "mi-home-ready":
         return ok("Mi Home will give the unit new keys, and the owner's account shows them")
     if case.can_log_in:
         return ok("the vault has a token of this unit")
     return refuse(
-        f"the way back from stock {found.version} needs a login, and the vault has no token of this unit",
+        f"the way back from stock {inspection.version} needs a login, and the vault has no token of this unit",
         "the next change would need a token from the owner's account, or the wire; a bind key alone opens nothing",
     )
 
 
 def vendor_update(case: Case) -> Verdict:
     """H8: informs only. The vendor's app may have changed the firmware since the unit was last seen."""
-    before, now = case.known_version, case.seen.version
-    if case.seen.family is Family.STOCK and before is not None and now is not None and before != now:
+    before, now = case.known_version, case.unit.version
+    if case.unit.family is Family.STOCK and before is not None and now is not None and before != now:
         return ok(f"stock {before} ran when the unit was last seen, {now} runs now: the app may have updated it")
     return ok("the same version as last time" if before else "not seen before")

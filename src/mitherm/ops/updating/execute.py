@@ -233,8 +233,8 @@ class _Execution:
         image = step.image if isinstance(step, Flash) else None
         case = Case(
             action="activate" if isinstance(step, Activate) else "erase" if isinstance(step, EraseRecords) else "flash",
-            chosen=self.address,
-            seen=expected.seen,
+            address=self.address,
+            unit=expected.seen,
             image=image,
             extended=isinstance(step, Flash) and step.area_kib is not None,
             passing=sum(isinstance(other, Flash) for other in plan.steps[plan.steps.index(step) :]) > 1,
