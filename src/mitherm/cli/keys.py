@@ -30,7 +30,7 @@ from mitherm.ops.keys.import_export import (
     import_typed,
     in_use,
 )
-from mitherm.ops.next_step import after_import
+from mitherm.ops.next_step import KEYS_HINT, after_import
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Notice
 from mitherm.store.atomic import write_durably
@@ -67,7 +67,7 @@ def list_keys(app: App, reveal: bool) -> int:
         if result["keys"]:
             render_keys(app, result)
         else:
-            app.terminal.say("The vault has no keys. `mitherm keys import FILE` or `mitherm activate UNIT` fills it.")
+            app.terminal.say(f"The vault has no keys. {KEYS_HINT} fills it, and so does `mitherm activate UNIT`.")
 
     return app.finish(result, render)
 

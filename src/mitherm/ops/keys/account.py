@@ -95,7 +95,7 @@ def _conversation(
 
 
 def _keep(vault: Vault, unit: AccountUnit, epoch_s: float) -> AccountKeys:
-    known = {one.id for one in vault.generations(unit.address)}
+    known = {known.id for known in vault.access(unit.address).generations}
     generation = vault.add(unit.address, unit.keys, ORIGIN, datetime.fromtimestamp(epoch_s, UTC), note=unit.name)
     return AccountKeys(generation, unit.name, unit.model, unit.region, generation.id not in known)
 

@@ -120,16 +120,17 @@ async def register_unit(
     async with Link(bench.radio, sighting) as link:
         keys = await run(register(bench.entropy), link, on_event=bench.tell, keeper=keep)
         generation = vault.confirm(kept[-1], bench.wall())
-        await _prove(bench, link, keys)
+        await _prove(bench, link, vault.access(address))
     bench.tell(StepDone(StepKind.ACTIVATE, f"{address} is activated, DID {keys.did}"))
     return generation
 
 
-async def _prove(bench: Bench, link: Link, keys: MiKeys) -> None:
+async def _prove(bench: Bench, link: Link, access: Access) -> None:
     """A login with the new token; that it was stored is known already, so a refusal or a lost link is worth a warning, no more."""
-    if keys.token is None:
+    token = access.current_token
+    if token is None:
         return
     try:
-        await run(login(keys.token, bench.entropy), link, on_event=bench.tell)
+        await run(login(token.secret, bench.entropy), link, on_event=bench.tell)
     except (KeysMismatch, MiAuthRefused, LinkError) as problem:
         bench.warn(f"the unit took the new keys but not the login: {problem.message}", problem.hint)

@@ -1,0 +1,43 @@
+"""One fact, one home: words that decide it stand in no other module (docs/explanation/architecture.md, "Who decides")."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "mitherm"
+
+DECISIONS = {
+    "who can log in": (r"\b(?:login_)?token is (?:not )?None", {"model/access.py", "model/keys.py"}),
+    "which keys are in use": (r"\.generations\(|\.superseded is (?:not )?None", {"model/access.py", "store/vault.py"}),
+    "what comes next": (r"[\"']keys-needed[\"']", {"ops/next_step.py"}),
+}
+"""Fact -> how a decision looks, and the modules that may hold one."""
+KEEPERS = ("store/", "cloud/", "virtual/", "protocol/")
+"""They carry keys in and out, and decide nothing by them."""
+ASKED = {
+    "who can log in": {
+        "cli/login.py",  # whether one was typed
+        "ops/keys/activate.py",  # whether there is one to prove
+        "ops/keys/proof.py",  # each part of a generation is tested by itself
+        "ops/updating/execute.py",  # whether somebody typed one, and the one that pvvx shows
+    },
+    "which keys are in use": {
+        "ops/doctor/rules_activation.py",  # row 9 is about keys that are not superseded
+        "ops/keys/import_export.py",  # superseded keys are imported anew
+        "ops/keys/unit_keys.py",  # an erase supersedes those that are not
+    },
+}
+"""Modules that look at the value for a reason of their own."""
+
+
+@pytest.mark.parametrize("fact", DECISIONS)
+def test_a_fact_is_decided_in_its_home(fact: str) -> None:
+    """A module that begins to decide it fails here."""
+    pattern, homes = DECISIONS[fact]
+    modules = {path.relative_to(SOURCE).as_posix(): path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")}
+    deciding = {name for name, text in modules.items() if re.search(pattern, text)}
+    assert homes <= deciding
+    assert {name for name in deciding - homes if not name.startswith(KEEPERS)} <= ASKED.get(fact, set())
