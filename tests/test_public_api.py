@@ -53,3 +53,10 @@ def test_import_is_free() -> None:
     heavy = {"asyncio", "bleak", "bumble", "click", "cryptography", "rich", "yaml"}
     assert not heavy & set(loaded)
     assert [name for name in loaded if name.startswith("mitherm")] == ["mitherm"]
+
+
+def test_help_reads_no_catalogue() -> None:
+    """What only some commands need, `--help` does not load."""
+    code = "import sys; from mitherm.cli.app import run; run(['--help']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"mitherm.image.shipped", "asyncio", "bleak", "cryptography"} & set(loaded)

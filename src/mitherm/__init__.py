@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mitherm.errors import GuardRefused, KeyProblem, LinkError, MithermError, NotVerified, Unavailable
     from mitherm.image.catalogue import Catalogue
     from mitherm.image.inspect import inspect as inspect_image
+    from mitherm.image.inspect import verify as verify_image
     from mitherm.image.inspection import Inspection
     from mitherm.image.signature import Signature
     from mitherm.model.address import Address
@@ -96,6 +97,7 @@ _HOMES: Final = {
     "synthesise": "ops.files.firmware",
     "update_paths": "ops.updating.paths",
     "verify_file": "ops.files.firmware",
+    "verify_image": "image.inspect:verify",
     "watch": "ops.hearing.scan",
 }
 """Public name -> module, and the name there where it differs."""
@@ -151,6 +153,7 @@ __all__ = [
     "synthesise",
     "update_paths",
     "verify_file",
+    "verify_image",
     "watch",
 ]
 

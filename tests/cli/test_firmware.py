@@ -91,6 +91,25 @@ def test_added_files_are_found_by_name_and_kind(said: Any, tmp_path: Path) -> No
         assert said("firmware inspect", name)["version"] == "5.8"
 
 
+@pytest.mark.parametrize(
+    ("data", "signed"),
+    [
+        (package("stock-2.1.1_0159"), "True"),
+        (synth("pvvx-5.8"), "False"),
+        (synth("pvvx-5.8") + package("stock-2.1.1_0159")[104404:], None),
+    ],
+    ids=["genuine", "none", "forged"],
+)
+def test_descriptions_in_the_library_keep_their_form(
+    said: Any, tmp_path: Path, home: Path, data: bytes, signed: str | None
+) -> None:
+    """Files on disk say `signed` in the words of the first release."""
+    said("firmware add", write(tmp_path / "image.bin", data))
+    (description,) = home.rglob("*.json")
+    facts = json.loads(description.read_text())["facts"]
+    assert (facts.get("signed"), facts["catalogue"]) == (signed, "synthetic")
+
+
 def test_adding_twice_changes_nothing(said: Any, tmp_path: Path) -> None:
     """The same bytes again are success without a change."""
     path = write(tmp_path / "custom.bin", synth("pvvx-5.8"))

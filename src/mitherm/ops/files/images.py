@@ -77,7 +77,7 @@ def sendable(image: SelectedImage) -> SelectedImage:
     return replace(image, data=image.inspection.payload) if inside else image
 
 
-def missing(request: ImageRequest) -> ImageMissing:
+def image_missing(request: ImageRequest) -> ImageMissing:
     """The error that names what a plan lacks."""
     kind = f"{request.family}-{request.version}" if request.version else request.family
     return ImageMissing(

@@ -15,7 +15,7 @@ from mitherm.image.sign_file import SignFile
 from mitherm.image.synth import SIGN_KIND, package
 from mitherm.model.models import version_key
 from mitherm.ops.bench import Bench
-from mitherm.ops.files.images import ImageRequest, SelectedImage, missing
+from mitherm.ops.files.images import ImageRequest, SelectedImage, image_missing
 from mitherm.store.library import Library
 
 FILE_ENDINGS = (".bin", ".zigbee", ".ota")
@@ -72,7 +72,7 @@ class ImageSource:
             candidates += self._kept()
         fitting = [image for image in candidates if _fits(image, request)]
         if not fitting:
-            raise missing(request)
+            raise image_missing(request)
         # The user's word first; among what lies in the library nobody chose, so the newest.
         image = fitting[0] if fitting[0].name in {Path(name).name for name in self.named} else _newest(fitting)
         return self.signed(image, request) if request.signed_for else image
