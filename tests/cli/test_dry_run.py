@@ -93,6 +93,8 @@ BLANK = "--allow-blank-display"
         ),
         pytest.param("stock-1.0.0_0130,hardware=B1.6", "", "pvvx-4.5", [], "ok", id="B1.6 of before"),
         pytest.param("pvvx-4.5,hardware=B1.6-2025", "", "pvvx-5.8", [], "ok", id="2025, told by pvvx"),
+        pytest.param("pvvx-2.2,hardware=B1.6-2025", "", "pvvx-4.5", [BLANK], "blank", id="2025, told by 2A25 of pvvx"),
+        pytest.param("pvvx-2.0,hardware=B1.6-2025", "", "pvvx-5.8", [], "ok", id="not told, no matter"),
         pytest.param("pvvx-5.8,hardware=B1.6-2025", "", "stock-1.0.0_0130", [BLANK], "blank", id="2025, back to stock"),
         pytest.param("stock-1.0.0_0130,hardware=B1.9", "", "pvvx-3.2", [BLANK], "blank", id="B1.9 and an old pvvx"),
         pytest.param("pvvx-5.7,model=MHO-C401N", "MHO-C401N", "pvvx-5.8", [], "ok", id="the later e-paper of two"),
@@ -167,3 +169,25 @@ async def test_a_cancelled_rehearsal_ends_at_once(tmp_path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await work
         assert bench.clock() - before < 0.5
+
+
+@pytest.mark.parametrize("firmware", ["pvvx-2.0", "atc1441"])
+def test_a_rehearsal_does_not_guess_a_board(tmp_path: Path, capsys: pytest.CaptureFixture[str], firmware: str) -> None:
+    """atc1441 tells no board and pvvx up to 2.1 no serial number: where the boards differ, the display is not known."""
+    units = folder(tmp_path, f"{firmware},hardware=B1.6-2025,address=A4:C1:38:00:00:01")
+    assert run(["firmware", "synth", "pvvx-4.5", "--add"]) == 0
+    assert displays(units, capsys, "pvvx-4.5") == ("unknown", "blank")
+
+
+def test_a_board_is_remembered_through_firmware_that_does_not_tell_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A board of 2025 shows itself on stock; on atc1441 guard and rehearsal still know it."""
+    units = folder(tmp_path, "stock-1.0.0_0130,hardware=B1.6-2025,address=A4:C1:38:00:00:01")
+    for kind in ("atc1441", "pvvx-4.5"):
+        assert run(["firmware", "synth", kind, "--add"]) == 0
+    command = ["--radio", f"virtual:{units}", "flash", "A4:C1:38:00:00:01"]
+    assert run([*command, "atc1441", "--yes", BLANK]) == 0
+    assert run([*command, "pvvx-4.5", "--yes"]) == 4
+    assert "2025 board needs pvvx 5.5" in capsys.readouterr().err
+    assert displays(units, capsys, "pvvx-4.5", BLANK) == ("blank", "blank")

@@ -184,3 +184,11 @@ def models_page() -> str:
 
     page: str = run_path(str(DOCUMENT.parents[2] / "tools" / "models_page.py"))["page"]()
     return page
+
+
+def test_versions_are_compared_as_numbers() -> None:
+    """10 comes after 2, which text does not know."""
+    groups = (models.Stock(("2.0.0_0001",), None), models.Stock(("10.0.0_0001",), models.Gate.LOGIN))
+    row = models.Model("X", stock=groups)
+    assert row.stock_of("9.0.0_0001") is groups[0]
+    assert row.stock_of("10.0.0_0002") is groups[1]

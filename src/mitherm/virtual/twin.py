@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from mitherm.image.boot_rules import boot_verdict, runs_on
 from mitherm.image.catalogue import Catalogue
 from mitherm.model.address import Address
 from mitherm.model.models import LYWSD03MMC
@@ -13,6 +15,7 @@ from mitherm.protocol.effects import Entropy
 from mitherm.protocol.uuids import CUSTOM_COMMAND
 from mitherm.virtual.board.chip import Cell, Chip
 from mitherm.virtual.board.mi_records import MiRecordStore
+from mitherm.virtual.boot import bank_bytes
 from mitherm.virtual.factory import make_unit
 from mitherm.virtual.spec import HARDWARE, UnitSpec
 from mitherm.virtual.unit import Unit
@@ -59,6 +62,15 @@ def make_twin(facts: TwinFacts, entropy: Entropy, catalogue: Catalogue | None = 
     _set_up(unit, facts.settings)
     unit.advance(_SETTLE_S)
     return unit
+
+
+def display_on(unit: Unit, boards: Iterable[str], catalogue: Catalogue) -> str:
+    """What the unit shows now (`ok`, `blank`, `off`) if it has one of these boards; `unknown` where that depends."""
+    if unit.firmware is None or unit.chip.model != LYWSD03MMC:
+        return unit.display
+    verdict = boot_verdict(bank_bytes(unit.chip.flash, unit.firmware.image.bank), catalogue)
+    words = {runs_on(verdict, unit.chip.model, board, catalogue).display for board in boards}
+    return words.pop() if len(words) == 1 else "unknown"
 
 
 def _board(facts: TwinFacts) -> str:

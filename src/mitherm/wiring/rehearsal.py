@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeVar
 
 from mitherm.device.abilities import Abilities
-from mitherm.device.boards import remembered_board
+from mitherm.device.boards import possible_boards, remembered_board
 from mitherm.device.observation import Observation
 from mitherm.errors import MithermError
 from mitherm.model.family import Family
@@ -27,7 +27,7 @@ from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStart
 from mitherm.radio.gatt import Radio
 from mitherm.virtual.clock import run_virtual
 from mitherm.virtual.loopback.radio import Loopback
-from mitherm.virtual.twin import TwinFacts, make_twin
+from mitherm.virtual.twin import TwinFacts, display_on, make_twin
 from mitherm.virtual.unit import Unit
 from mitherm.virtual.view import state_of
 
@@ -42,7 +42,8 @@ async def rehearse(
     bench: Bench, unit: Observation, settings: tuple[bytes, ...], work: Callable[[Bench], Awaitable[Work]]
 ) -> Rehearsal:
     """See ops.bench.Rehearse. What goes wrong on the twin is raised as it would be, with the unit unchanged."""
-    twin = make_twin(facts_of(bench, unit, settings), bench.entropy, bench.catalogue)
+    board = Abilities.of(unit).board or remembered_board(bench.stores.inventory.get(unit.address))
+    twin = make_twin(facts_of(bench, unit, board, settings), bench.entropy, bench.catalogue)
     notes = _Notes(bench.tell, asyncio.get_running_loop())
     bench.note(f"rehearsal on a virtual twin of {unit.address} ({unit.label}); nothing is sent to the unit")
     with TemporaryDirectory(prefix="mitherm-twin-") as folder:
@@ -58,7 +59,9 @@ async def rehearse(
         writes=twin.traffic["write"],
         reads=twin.traffic["read"],
         notifications=twin.traffic["notify"],
-        final=state_of(twin),
+        final=replace(
+            state_of(twin), display=display_on(twin, possible_boards(unit.identity.hardware, board), bench.catalogue)
+        ),
     )
 
 
@@ -145,15 +148,14 @@ def _of_the_twin(event: Event) -> Event:
 # --- what the twin is made of -----------------------------------------------------------------------------------------
 
 
-def facts_of(bench: Bench, unit: Observation, settings: tuple[bytes, ...]) -> TwinFacts:
+def facts_of(bench: Bench, unit: Observation, board: str | None, settings: tuple[bytes, ...]) -> TwinFacts:
     """What was read of the unit. Keys come from its own records, else from the vault."""
-    records, abilities = unit.records, Abilities.of(unit)
-    known = bench.stores.inventory.get(unit.address)
+    records = unit.records
     return TwinFacts(
         address=unit.address,
         firmware=f"{unit.family}-{unit.version}" if unit.version else unit.family,
-        model=abilities.model_key or LYWSD03MMC,
-        hardware=abilities.board or remembered_board(known) or unit.identity.hardware,
+        model=Abilities.of(unit).model_key or LYWSD03MMC,
+        hardware=board or unit.identity.hardware,
         battery_mv=unit.battery_mv,
         did=records.did if records is not None else _did(unit),
         keys=records.keys if records is not None else _key_record(bench, unit),

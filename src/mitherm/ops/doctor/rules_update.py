@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mitherm.device.abilities import Abilities
-from mitherm.device.boards import NEW_BOARD
+from mitherm.device.boards import NEW_BOARD, remembered_board
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.model.operation import Outcome, StepKind, StepRecord, StepState
 from mitherm.ops.doctor.evidence import Evidence
@@ -117,7 +117,9 @@ def hardware_string(seen: Evidence) -> Proof | None:
 
 
 def _board(seen: Evidence) -> str | None:
-    return Abilities.of(seen.seen).board if seen.seen is not None else None
+    """As the unit tells it, else as it once did."""
+    told = Abilities.of(seen.seen).board if seen.seen is not None else None
+    return told or remembered_board(seen.known)
 
 
 def _blank_rows(seen: Evidence) -> list[str]:

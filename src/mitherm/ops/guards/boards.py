@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mitherm.device.boards import BOARDS
+from mitherm.device.boards import BOARDS, possible_boards
 from mitherm.image.catalogue import Catalogue
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.recognise import Identity
@@ -24,21 +24,25 @@ def display_works(case: Case) -> Verdict:
         return ok("no table of boards exists for this model")
     if case.board in BOARDS:
         return ok(f"board {case.board}: the display works with this image")
-    if case.unit.identity.hardware_string is not None:
-        text = case.unit.identity.hardware_string
+    text, possible = case.unit.identity.hardware_string, possible_boards(case.unit.identity.hardware, case.board)
+    if text is not None and text not in possible:
         return cannot_verify(f"the hardware revision {text!r} is none that is known: the display may stay dark")
-    return _never_worse(case)
+    return _never_worse(case, possible)
 
 
-def _never_worse(case: Case) -> Verdict:
-    """The firmware shows no board (atc1441): compare what image and running firmware do on every board."""
+def _never_worse(case: Case, possible: tuple[str, ...]) -> Verdict:
+    """The firmware does not tell the board (atc1441, pvvx up to 2.1): compare image and running firmware on all possible."""
     image, running, catalogue = _of_image(case), case.abilities.running, case.catalogue
-    darker = [board for board in BOARDS if _dark(catalogue, image, board) and not _dark(catalogue, running, board)]
+    darker = [board for board in possible if _dark(catalogue, image, board) and not _dark(catalogue, running, board)]
     if darker:
         return cannot_verify(
             f"{case.unit.label} does not tell its board, and the display of {', '.join(darker)} stays dark with this image"
         )
-    return ok("on every board the display works with this image wherever it works now")
+    return ok(f"on {_all(possible)} the display works with this image wherever it works now")
+
+
+def _all(possible: tuple[str, ...]) -> str:
+    return "every board" if possible == BOARDS else " and ".join(possible)
 
 
 def _dark(catalogue: Catalogue, identity: Identity, board: str) -> bool:
