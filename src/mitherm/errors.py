@@ -162,7 +162,7 @@ class MiHomeRefused(KeyProblem):
     """The (virtual) Mi Home app ended with an error code such as -29."""
 
     def __init__(self, message: str, *, mi_home_code: int | None, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint, result={"mi_home_code": mi_home_code})
+        super().__init__(message, hint=hint)
         self.mi_home_code = mi_home_code
 
 

@@ -168,7 +168,7 @@ def test_a_refusal_is_remembered_until_the_genuine_image_ran(tmp_path: Path) -> 
         rig.run(lambda bench: bring(bench, str(UNIT), "pvvx"))
     assert failure.value.exit_code == 8
     assert "another build" in failure.value.message
-    assert failure.value.result == {"outcome": "transferred", "found": "old-firmware"}
+    assert failure.value.transfer == "old-firmware"
     with pytest.raises(GuardRefused) as refusal:
         rig.run(lambda bench: bring(bench, str(UNIT), "pvvx"))
     assert (refusal.value.rule, refusal.value.waiver) == ("H6", "--allow-unknown-version")

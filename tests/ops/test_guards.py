@@ -129,7 +129,7 @@ def attempt(rig: Rig, tmp_path: Path, hazard: Hazard, *waivers: str) -> str:
     try:
         return rig.run(lambda bench: flash(bench, str(UNIT), image), waivers=chosen, **hazard.more).outcome
     except NotVerified as problem:
-        return str((problem.result or {})["found"])
+        return str(problem.transfer)
 
 
 @pytest.mark.parametrize("hazard", HAZARDS, ids=lambda hazard: f"{hazard.rule}: {hazard.name}")

@@ -132,5 +132,5 @@ def test_a_unit_that_cannot_be_read_after_its_restart(tmp_path: Path, failures: 
     else:
         with pytest.raises(NotVerified) as failure:
             rig.run(lambda bench: bring(bench, str(UNIT), "pvvx-5.8"))
-        assert failure.value.result == {"outcome": "transferred", "found": found}
+        assert failure.value.transfer == found
     assert rig.links >= LINKS_BEFORE_THE_RESTART + failures

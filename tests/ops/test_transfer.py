@@ -75,7 +75,7 @@ def test_a_unit_that_stays_dark(tmp_path: Path, spec: str) -> None:
     with pytest.raises(NotVerified) as failure:
         rig.run(lambda bench: bring(bench, str(UNIT), "pvvx-5.8"))
     assert (failure.value.exit_code, failure.value.device) == (8, "unknown")
-    assert failure.value.result == {"outcome": "transferred", "found": "dark"}
+    assert failure.value.transfer == "dark"
     assert "mV before" in (failure.value.hint or "")
     run = rig.stores.journal.runs(address=UNIT)[-1]
     assert (run.steps[-1].text, run.error) == ("flash pvvx 5.8", "NotVerified")

@@ -13,7 +13,15 @@ from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.model.keys import MiKeys
 from mitherm.ops.bench import Stores
-from mitherm.ops.keys.import_export import KeyImport, check_complete, choose, everything, export, import_files, in_use
+from mitherm.ops.keys.import_export import (
+    KeyImport,
+    check_complete,
+    choose,
+    everything,
+    export_keys,
+    import_keys,
+    in_use,
+)
 from mitherm.primitives.secret import Secret
 from mitherm.store.inventory import Inventory
 from mitherm.store.journal import Journal
@@ -97,7 +105,7 @@ def test_superseded_keys_become_current_again_by_import(stores: Stores) -> None:
     """Who imports keys says that they are in use: a superseded generation does not swallow them."""
     old = stores.vault.add(UNIT, pair(1), "activation", NOW)
     stores.vault.supersede(old, NOW + HOUR)
-    done = import_files(stores, {"k": document(UNIT, pair(1))}, None, NOW + 2 * HOUR)
+    done = import_keys(stores, {"k": document(UNIT, pair(1))}, now=NOW + 2 * HOUR)
     assert len(done.new) == 1
     assert (found := stores.vault.current(UNIT)) is not None and found.keys == pair(1)
 
@@ -106,21 +114,21 @@ def test_older_generation_is_not_duplicated(stores: Stores) -> None:
     """Importing keys that the vault holds further down adds nothing."""
     stores.vault.add(UNIT, pair(1), "activation", NOW)
     stores.vault.add(UNIT, pair(3), "activation", NOW + HOUR)
-    assert import_files(stores, {"k": document(UNIT, pair(1))}, None, NOW + 2 * HOUR).new == ()
+    assert import_keys(stores, {"k": document(UNIT, pair(1))}, now=NOW + 2 * HOUR).new == ()
     assert len(stores.vault.generations(UNIT)) == 2
 
 
 def test_a_bad_file_stores_nothing(stores: Stores) -> None:
     """Understanding comes before storing."""
     with pytest.raises(BadFile):
-        import_files(stores, {"good": document(UNIT, pair(1)), "bad": b"Dear vault,"}, None, NOW)
+        import_keys(stores, {"good": document(UNIT, pair(1)), "bad": b"Dear vault,"}, now=NOW)
     assert stores.vault.units() == ()
 
 
 def test_each_imported_unit_is_in_the_journal(stores: Stores) -> None:
     """One entry per unit whose keys are new."""
     files = {"a": document(UNIT, pair(1)), "b": document(OTHER, pair(3))}
-    import_files(stores, files, None, NOW)
+    import_keys(stores, files, now=NOW)
     assert [run.address for run in stores.journal.runs(operation="keys import")] == [UNIT, OTHER]
 
 
@@ -128,13 +136,13 @@ def test_problems_decide_the_exit_code(stores: Stores) -> None:
     """5 when the keys of an imported unit are incomplete or nothing was imported, 7 when other units failed."""
     good = stores.vault.add(UNIT, pair(1), "import", NOW)
     own, others = ImportProblem(UNIT, "wrong"), ImportProblem(OTHER, f"wrong, unlike that of {UNIT}")
-    check_complete(KeyImport((good,)), {})
+    check_complete(KeyImport((good,)))
     with pytest.raises(KeyProblem):
-        check_complete(KeyImport(problems=(others,)), {})
+        check_complete(KeyImport(problems=(others,)))
     with pytest.raises(KeyProblem):
-        check_complete(KeyImport((good,), problems=(own,)), {})
+        check_complete(KeyImport((good,), problems=(own,)))
     with pytest.raises(SomeFailed):
-        check_complete(KeyImport((good,), problems=(others,)), {})
+        check_complete(KeyImport((good,), problems=(others,)))
 
 
 def test_export_uses_names_and_leaves_out_units_without_bind_key(stores: Stores) -> None:
@@ -142,19 +150,18 @@ def test_export_uses_names_and_leaves_out_units_without_bind_key(stores: Stores)
     stores.vault.add(UNIT, pair(1), "activation", NOW)
     stores.vault.add(OTHER, MiKeys(token=Secret(bytes(12))), "typed", NOW)
     stores.inventory.set_name(UNIT, "Cellar")
-    exported = export(stores, "ha", None)
-    made, used = exported.export, exported.generations
+    made = export_keys(stores, "ha")
     assert "Cellar" in made.text
     assert made.left_out == (OTHER,)
-    assert [one.address for one in used] == [UNIT]
-    assert len(export(stores, "json", None).generations) == 2
+    assert [one.address for one in made.generations] == [UNIT]
+    assert len(export_keys(stores, "json").generations) == 2
 
 
 def test_export_of_one_unit(stores: Stores) -> None:
     """Others stay at home."""
     stores.vault.add(UNIT, pair(1), "activation", NOW)
     stores.vault.add(OTHER, pair(3), "activation", NOW)
-    assert str(OTHER) not in export(stores, "esphome", UNIT).export.text
+    assert str(OTHER) not in export_keys(stores, "esphome", UNIT).text
 
 
 def test_a_token_typed_later_leaves_the_bind_key_in_the_export(stores: Stores) -> None:
@@ -162,16 +169,16 @@ def test_a_token_typed_later_leaves_the_bind_key_in_the_export(stores: Stores) -
     bind_key = pair(1).bind_key
     stores.vault.add(UNIT, MiKeys(bind_key=bind_key), "import", NOW)
     stores.vault.confirm(stores.vault.add(UNIT, MiKeys(token=pair(1).token), "typed", NOW), NOW)
-    exported = export(stores, "ha", UNIT)
+    exported = export_keys(stores, "ha", UNIT)
     assert [keys.keys.bind_key for keys in exported.generations] == [bind_key]
-    assert exported.export.left_out == ()
+    assert exported.left_out == ()
 
 
 def test_own_documents_keep_the_kind_of_keys(stores: Stores, tmp_path: Path) -> None:
     """pvvx' own bind key comes back as such: no login is tried with it, and it hides no Mi keys."""
     stores.vault.add(UNIT, MiKeys(bind_key=pair(2).bind_key), "pvvx", NOW, kind="beacon_key")
-    text = export(stores, "json", UNIT).export.text
+    text = export_keys(stores, "json", UNIT).text
     other = Stores(Vault(tmp_path / "other"), stores.journal, stores.inventory, stores.library)
-    import_files(other, {"keys.json": text.encode()}, None, NOW)
+    import_keys(other, {"keys.json": text.encode()}, now=NOW)
     assert other.vault.access(UNIT).current is None
     assert other.vault.access(UNIT).beacon_keys[0].keys.bind_key == pair(2).bind_key

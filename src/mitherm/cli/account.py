@@ -13,7 +13,7 @@ import click
 
 from mitherm.cli.bench import stores
 from mitherm.cli.context import App
-from mitherm.cli.documents.keys import generation
+from mitherm.cli.documents.keys import fetched
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command
 from mitherm.cloud.hosts import REGIONS, Hosts
@@ -22,7 +22,7 @@ from mitherm.primitives.secret import Secret
 
 if TYPE_CHECKING:  # an HTTP client is a lot to load for `keys list`
     from mitherm.cloud.password_login import Credentials
-    from mitherm.ops.keys.account import KeyFetch, Service
+    from mitherm.ops.keys.account import Service
 
 LOCAL_SERVICE: Final = "MITHERM_CLOUD_URL"
 """A server on this computer that plays the service; for tests."""
@@ -67,7 +67,7 @@ def fetch_command(app: App, regions: tuple[str, ...], by_password: bool, account
         _render(app, result)
         app.terminal.suggest(*dict.fromkeys(after_import(stores(), unit.generation.address) for unit in done.units))
 
-    return app.finish(_result(done, reveal), render)
+    return app.finish(fetched(done, reveal), render)
 
 
 def _service(app: App) -> Service:
@@ -78,20 +78,6 @@ def _service(app: App) -> Service:
     local = os.environ.get(LOCAL_SERVICE)
     ground = Ground(os.urandom, time.time, Hosts.local(local) if local else Hosts())
     return Service(ground, StandardWeb(), Onlooker(app), app.terminal.tell)
-
-
-def _result(done: KeyFetch, reveal: bool) -> dict[str, object]:
-    rows = [
-        {
-            **generation(unit.generation, reveal),
-            "name": unit.name,
-            "model": unit.model,
-            "region": unit.region,
-            "new": unit.new,
-        }
-        for unit in done.units
-    ]
-    return {"keys": rows, "problems": list(done.problems), "changed": any(unit.new for unit in done.units)}
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

@@ -12,8 +12,7 @@ from mitherm.cli.context import App
 from mitherm.cli.documents.units import known_unit
 from mitherm.cli.options import Group, command, unit_argument
 from mitherm.cli.unit import unit_address
-from mitherm.errors import UsageProblem
-from mitherm.model.address import Address
+from mitherm.ops import known as ops
 
 
 @click.group("inventory", cls=Group)
@@ -31,7 +30,7 @@ def inventory_command() -> None:
 @click.pass_obj
 def list_units(app: App) -> int:
     """Every unit that was ever looked at or named, as it was last seen."""
-    units = [known_unit(unit) for unit in stores().inventory.units()]
+    units = [known_unit(unit) for unit in ops.known_units(stores())]
     return app.finish({"units": units, "changed": False}, lambda result: _render(app, result))
 
 
@@ -47,30 +46,11 @@ def list_units(app: App) -> int:
 @click.pass_obj
 def name_unit(app: App, unit: str, name: str) -> int:
     """Call UNIT by a name of yours, which every command takes from then on. An empty NAME takes it away."""
-    inventory = stores().inventory
-    address = unit_address(app, unit)
-    wanted = _checked(name)
-    others = [str(one.address) for one in inventory.by_name(wanted or "") if one.address != address]
-    if others:
-        raise UsageProblem(f"{', '.join(others)} is called {wanted!r} already", hint="choose another name")
-    known = inventory.get(address)
-    changed = (known.name if known else None) != wanted
-    named = inventory.set_name(address, wanted) if changed or known is None else known
-    text = f"{address} is called {wanted} now." if wanted else f"{address} has no name now."
-    return app.finish({"unit": known_unit(named), "changed": changed}, lambda result: app.terminal.say(text))
-
-
-def _checked(name: str) -> str | None:
-    text = name.strip()
-    try:
-        Address.parse(text)
-    except ValueError:
-        pass
-    else:
-        raise UsageProblem(f"{text!r} is an address, not a name")
-    if not text.isprintable():
-        raise UsageProblem("a name consists of printable characters")
-    return text or None
+    named = ops.name_unit(stores(), unit_address(app, unit), name)
+    address, given = named.unit.address, named.unit.name
+    text = f"{address} is called {given} now." if given else f"{address} has no name now."
+    result = {"unit": known_unit(named.unit), "changed": named.changed}
+    return app.finish(result, lambda result: app.terminal.say(text))
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

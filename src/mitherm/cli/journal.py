@@ -12,6 +12,7 @@ from mitherm.cli.context import App
 from mitherm.cli.documents.units import journal_run
 from mitherm.cli.options import command
 from mitherm.cli.unit import unit_address
+from mitherm.ops.known import journal
 from mitherm.protocol.events import Notice
 
 
@@ -27,11 +28,11 @@ from mitherm.protocol.events import Notice
 @click.pass_obj
 def journal_command(app: App, unit: str | None, limit: int | None) -> int:
     """What was done, to which unit, how far it got, which guards were waived. The newest stands last."""
-    journal = stores().journal
-    runs = journal.runs(address=unit_address(app, unit) if unit is not None else None)
-    if damaged := journal.damaged_lines():
+    address = unit_address(app, unit) if unit is not None else None
+    runs = journal(stores(), address, limit=limit)
+    if damaged := stores().journal.damaged_lines():
         app.terminal.tell(Notice("warning", f"{damaged} lines of the journal are damaged and left out"))
-    entries = [journal_run(run) for run in runs[-(limit or len(runs)) :]]
+    entries = [journal_run(run) for run in runs]
     return app.finish(
         {"entries": entries, "damaged_lines": damaged, "changed": False}, lambda result: _render(app, result)
     )

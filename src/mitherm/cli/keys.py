@@ -12,24 +12,17 @@ import click
 from mitherm.cli.account import fetch_command
 from mitherm.cli.bench import present, stores
 from mitherm.cli.context import App
-from mitherm.cli.documents.keys import backup, generation
+from mitherm.cli.documents import keys as documents
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.keys_unit import UNIT_COMMANDS
 from mitherm.cli.options import Group, command, unit_argument
 from mitherm.cli.unit import unit_address
-from mitherm.errors import AnswerNeeded, FileMissing, KeyProblem, UsageProblem
+from mitherm.errors import AnswerNeeded, FileMissing, KeyProblem, SomeFailed, UsageProblem
 from mitherm.model.address import Address
 from mitherm.model.keys import BIND_KEY_LENGTH, TOKEN_LENGTH, MiKeys
 from mitherm.ops.files.library import read_file
-from mitherm.ops.keys.import_export import (
-    KeyImport,
-    check_complete,
-    everything,
-    export,
-    import_files,
-    import_typed,
-    in_use,
-)
+from mitherm.ops.keys import import_export as ops
+from mitherm.ops.keys.import_export import KeyImport
 from mitherm.ops.next_step import KEYS_HINT, after_import
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Notice
@@ -57,11 +50,11 @@ def keys_command() -> None:
 def list_keys(app: App, reveal: bool) -> int:
     """The keys in use of every unit in the vault."""
     places = stores()
-    found = [one for unit in places.vault.units() if (one := in_use(places, unit)) is not None]
+    found = ops.list_keys(places)
     problems = [problem.message for problem in places.vault.problems()]
     for problem in problems:
         app.terminal.tell(Notice("warning", problem))
-    result = {"keys": [generation(one, reveal) for one in found], "problems": problems, "changed": False}
+    result = {"keys": [documents.generation(one, reveal) for one in found], "problems": problems, "changed": False}
 
     def render(result: Mapping[str, Any]) -> None:
         if result["keys"]:
@@ -86,8 +79,8 @@ def show(app: App, unit: str, reveal: bool) -> int:
     """Every key UNIT ever had, the likeliest first, and its backups. Exit 5 when the vault has nothing of it."""
     address = unit_address(app, unit)
     vault = stores().vault
-    keys = [generation(one, reveal) for one in everything(vault, address)]
-    result = {"keys": keys, "backups": [backup(one) for one in vault.backups(address)], "changed": False}
+    keys = [documents.generation(one, reveal) for one in ops.show_keys(stores(), address)]
+    result = {"keys": keys, "backups": [documents.backup(one) for one in vault.backups(address)], "changed": False}
 
     def render(result: Mapping[str, Any]) -> None:
         render_keys(app, result)
@@ -128,27 +121,24 @@ def import_(
             "name files, or say --token or --bind-key to type keys", hint="see `mitherm keys import --help`"
         )
     whose = unit_address(app, address) if address is not None else None
-    done = _typed(whose, ask_token, ask_bind_key) if typed else _from_files(files, whose)
-    new = {one.id for one in done.new}
-    result: dict[str, object] = {
-        "keys": [generation(one, reveal) | {"new": one.id in new} for one in done.generations],
-        "formats": done.formats,
-        "problems": [problem.text for problem in done.problems],
-        "changed": bool(new),
-    }
-    check_complete(done, result)
+    try:
+        done = _typed(whose, ask_token, ask_bind_key) if typed else _from_files(files, whose)
+    except (KeyProblem, SomeFailed) as problem:
+        if isinstance(problem.result, KeyImport):
+            problem.result = documents.imported(problem.result, reveal)
+        raise
 
     def render(result: Mapping[str, Any]) -> None:
         _render_imported(app, result)
         units = dict.fromkeys(one.address for one in done.generations)
         app.terminal.suggest(*dict.fromkeys(after_import(stores(), unit) for unit in units))
 
-    return app.finish(result, render)
+    return app.finish(documents.imported(done, reveal), render)
 
 
 def _from_files(files: tuple[Path, ...], address: Address | None) -> KeyImport:
     contents = {str(path): sys.stdin.buffer.read() if str(path) == "-" else read_file(path) for path in files}
-    return import_files(stores(), contents, address, present())
+    return ops.import_keys(stores(), contents, address, now=present())
 
 
 def _typed(address: Address | None, ask_token: bool, ask_bind_key: bool) -> KeyImport:
@@ -160,7 +150,7 @@ def _typed(address: Address | None, ask_token: bool, ask_bind_key: bool) -> KeyI
         keys = MiKeys(token, bind_key)
     except ValueError as problem:
         raise KeyProblem(f"key of {address}: {problem}") from None
-    return import_typed(stores(), address, keys, present())
+    return ops.add_keys(stores(), address, keys, now=present())
 
 
 def _secret(what: str, length: int) -> Secret:
@@ -203,21 +193,12 @@ def export_(app: App, unit: str | None, target: str, output: Path | None, reveal
     if output is None and not reveal:
         raise UsageProblem("an export is full of keys", hint="-o FILE writes a private file, --reveal prints it")
     address = unit_address(app, unit) if unit is not None else None
-    exported = export(stores(), target, address)
-    made = exported.export
+    made = ops.export_keys(stores(), target, address)
     for one in made.left_out:
         app.terminal.tell(Notice("warning", f"{one} is left out: the vault has no bind key of it"))
     if output is not None:
         _write(output, made.text)
-    result: dict[str, object] = {
-        "for": target,
-        "file": str(output) if output is not None else None,
-        "units": [str(one.address) for one in exported.generations],
-        "left_out": [str(one) for one in made.left_out],
-        "text": made.text if reveal else None,
-        **({} if reveal else {"redacted": True}),
-        "changed": output is not None,
-    }
+    result = documents.exported(made, target, file=output, reveal=reveal)
     return app.finish(result, lambda result: _render_export(app, result))
 
 

@@ -8,14 +8,14 @@ from typing import Any, Final
 import click
 
 from mitherm.cli.context import App
-from mitherm.cli.documents.keys import generation as generation_document
+from mitherm.cli.documents import keys as documents
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.unit import on_bench
 from mitherm.cli.waivers import waived, waiver_options
 from mitherm.model.operation import Outcome
 from mitherm.ops.keys import unit_keys
-from mitherm.ops.keys.proof import DURATION_S, KeyTest, check_keys, raise_unless_proven
+from mitherm.ops.keys.proof import DURATION_S, check_keys, raise_unless_proven
 from mitherm.ops.next_step import after_erase, after_restore
 
 
@@ -33,14 +33,6 @@ from mitherm.ops.next_step import after_erase, after_restore
 def backup(app: App, unit: str, raw: bool, reveal: bool) -> int:
     """Copy everything Mi from a unit on pvvx firmware into the vault: DID, keys, counter, superseded keys."""
     saved = on_bench(app, lambda bench: unit_keys.backup(bench, unit, raw=raw))
-    made = saved.stored.backup
-    result = {
-        "keys": [generation_document(one, reveal) for one in saved.generations],
-        "backup": saved.stored.id,
-        "deleted_records": len(made.deleted_records),
-        "sectors": [f"{start:#07x}" for start in made.sectors],
-        "changed": saved.changed,
-    }
 
     def render(result: Mapping[str, Any]) -> None:
         if result["keys"]:
@@ -49,7 +41,7 @@ def backup(app: App, unit: str, raw: bool, reveal: bool) -> int:
             app.terminal.say("The unit holds no keys.")
         app.terminal.say(f"Backup {result['backup']} is in the vault{'' if result['changed'] else ' already'}.")
 
-    return app.finish(result, render)
+    return app.finish(documents.saved(saved, reveal), render)
 
 
 @command(
@@ -87,12 +79,6 @@ def swap(app: App, /, unit: str, **options: Any) -> int:
 
 
 def _finish_replaced(app: App, done: unit_keys.KeyReplacement) -> int:
-    result = {
-        "outcome": done.outcome,
-        "keys": [generation_document(done.now)],
-        "before": generation_document(done.before),
-        "changed": done.changed,
-    }
     text = {
         Outcome.VERIFIED: f"{done.now.address} holds {done.now.keys.fingerprint} now, read back from it.",
         Outcome.DRY_RUN: f"Dry run: {done.now.keys.fingerprint} would be written; nothing was.",
@@ -103,7 +89,7 @@ def _finish_replaced(app: App, done: unit_keys.KeyReplacement) -> int:
         if done.changed:
             app.terminal.suggest(after_restore(done.now.address))
 
-    return app.finish(result, render)
+    return app.finish(documents.replaced(done), render)
 
 
 @command("erase", examples="mitherm keys erase A4:C1:38:00:00:01 --yes")
@@ -149,21 +135,8 @@ def test(app: App, unit: str, duration: float) -> int:
     live beacon. Exit 5 when all are wrong, 1 when nothing could be tested.
     """
     tested = on_bench(app, lambda bench: check_keys(bench, unit, duration))
-    result = _test_result(tested)
-    raise_unless_proven(tested, result)
-    return app.finish(result, lambda result: _render_test(app, result))
-
-
-def _test_result(tested: KeyTest) -> dict[str, object]:
-    rows = [
-        {
-            **generation_document(row.generation),
-            "token_test": row.token,
-            "bind_key_test": row.bind_key,
-        }
-        for row in tested.rows
-    ]
-    return {"keys": rows, "methods": tested.methods, "changed": False}
+    raise_unless_proven(tested)
+    return app.finish(documents.tested(tested), lambda result: _render_test(app, result))
 
 
 def _render_test(app: App, result: Mapping[str, Any]) -> None:

@@ -25,6 +25,17 @@ async def resolve(bench: Bench, unit: Address | str) -> Address:
     return address
 
 
+def noted(inventory: Inventory, unit: Address | str) -> Address:
+    """The same where nobody listens: an address or a name of the inventory. Raises DeviceNotFound, UsageProblem."""
+    address = unit if isinstance(unit, Address) else named(inventory, unit)
+    if address is None:
+        raise DeviceNotFound(
+            f"the inventory has no unit called {unit!r}",
+            hint="name the address; `mitherm inventory list` shows what is known",
+        )
+    return address
+
+
 def named(inventory: Inventory, text: str) -> Address | None:
     """The address meant by an address or inventory name; None where only listening could tell. Raises UsageProblem."""
     try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import cast
 
 from mitherm.cli.documents import Document
-from mitherm.errors import MithermError
+from mitherm.errors import MiHomeRefused, MithermError, NotVerified
+from mitherm.model.operation import Outcome
 
 
 def failure(error: MithermError) -> Document:
     """`error` and `result` of the envelope."""
-    return {"error": _error(error), "result": _result(error.result)}
+    return {"error": _error(error), "result": _result(error)}
 
 
 def _error(error: MithermError) -> Document:
@@ -22,18 +23,38 @@ def _error(error: MithermError) -> Document:
         "rule": error.rule,
         "waiver": error.waiver,
     }
-    code = getattr(error, "mi_home_code", None)
+    code = error.mi_home_code if isinstance(error, MiHomeRefused) else None
     return document if code is None else {**document, "mi_home_code": code}
 
 
-def _result(value: object) -> Document | None:
-    """What there is to report all the same. Usage errors have none, and know no operation: those load when needed."""
-    if value is None or isinstance(value, dict):
-        return cast("Document | None", value)
-    from mitherm.cli.documents.updates import judgements
-    from mitherm.ops.guards import Judgement
+def _result(error: MithermError) -> Document | None:
+    """What there is to report all the same."""
+    match error:
+        case MiHomeRefused():
+            return {"mi_home_code": error.mi_home_code}
+        case NotVerified(transfer=transfer) if transfer is not None:
+            return {"outcome": Outcome.TRANSFERRED, "found": transfer}
+        case _ if error.result is None or isinstance(error.result, dict):
+            return cast("Document | None", error.result)
+        case _:
+            return _of_operation(error.result)
 
-    match value:
-        case tuple() if all(isinstance(each, Judgement) for each in value):
-            return judgements(value)
-    raise TypeError(f"no document for {type(value).__name__}")
+
+def _of_operation(result: object) -> Document:
+    """Operations are loaded here, as usage errors know none."""
+    from mitherm.cli.documents import keys, updates
+    from mitherm.ops.guards import Judgement
+    from mitherm.ops.keys.account import KeyFetch
+    from mitherm.ops.keys.import_export import KeyImport
+    from mitherm.ops.keys.proof import KeyTest
+
+    match result:
+        case KeyImport():
+            return keys.imported(result)
+        case KeyTest():
+            return keys.tested(result)
+        case KeyFetch():
+            return keys.fetched(result)
+        case tuple() if all(isinstance(each, Judgement) for each in result):
+            return updates.judgements(result)
+    raise TypeError(f"no document for {type(result).__name__}")

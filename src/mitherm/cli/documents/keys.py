@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mitherm.cli.documents import Document
 from mitherm.model.record import KeyGeneration, StoredBackup
+from mitherm.ops.keys.import_export import ExportedKeys, KeyImport
+from mitherm.ops.keys.proof import KeyTest
+from mitherm.ops.keys.unit_keys import KeyBackup, KeyReplacement
 from mitherm.primitives.secret import Secret
 from mitherm.store.moments import iso
+
+if TYPE_CHECKING:  # an HTTP client is a lot to load for `keys list`
+    from mitherm.ops.keys.account import KeyFetch
 
 
 def key(generation: KeyGeneration, reveal: bool = False) -> Document:
@@ -63,3 +71,73 @@ def backup(stored: StoredBackup) -> Document:
         "contents": contents,
         "deleted_records": len(records.deleted_records),
     }
+
+
+def imported(result: KeyImport, reveal: bool = False) -> Document:
+    """`keys import`, also where entries had to be left out."""
+    new = {stored.id for stored in result.new}
+    return {
+        "keys": [generation(stored, reveal) | {"new": stored.id in new} for stored in result.generations],
+        "formats": list(result.formats),
+        "problems": [problem.text for problem in result.problems],
+        "changed": bool(new),
+    }
+
+
+def exported(export: ExportedKeys, target: str, *, file: Path | None, reveal: bool) -> Document:
+    """`keys export`."""
+    document: Document = {
+        "for": target,
+        "file": str(file) if file is not None else None,
+        "units": [str(stored.address) for stored in export.generations],
+        "left_out": [str(address) for address in export.left_out],
+        "text": export.text if reveal else None,
+        "changed": file is not None,
+    }
+    return document if reveal else {**document, "redacted": True}
+
+
+def fetched(result: KeyFetch, reveal: bool = False) -> Document:
+    """`keys fetch`, also where the account has no unit."""
+    return {
+        "keys": [
+            {
+                **generation(unit.generation, reveal),
+                "name": unit.name,
+                "model": unit.model,
+                "region": unit.region,
+                "new": unit.new,
+            }
+            for unit in result.units
+        ],
+        "problems": list(result.problems),
+        "changed": any(unit.new for unit in result.units),
+    }
+
+
+def saved(result: KeyBackup, reveal: bool = False) -> Document:
+    """`keys backup`."""
+    records = result.stored.backup
+    return {
+        "keys": [generation(stored, reveal) for stored in result.generations],
+        "backup": result.stored.id,
+        "deleted_records": len(records.deleted_records),
+        "sectors": [f"{start:#07x}" for start in records.sectors],
+        "changed": result.changed,
+    }
+
+
+def replaced(result: KeyReplacement) -> Document:
+    """`keys restore` and `keys swap`."""
+    return {
+        "outcome": result.outcome,
+        "keys": [generation(result.now)],
+        "before": generation(result.before),
+        "changed": result.changed,
+    }
+
+
+def tested(test: KeyTest) -> Document:
+    """`keys test`, also where none is right."""
+    rows = [{**generation(row.generation), "token_test": row.token, "bind_key_test": row.bind_key} for row in test.rows]
+    return {"keys": rows, "methods": list(test.methods), "changed": False}

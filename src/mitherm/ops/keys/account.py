@@ -81,7 +81,7 @@ def fetch_keys(
         raise KeysMissing(
             f"the account has no Bluetooth thermometer in {_places(regions)}",
             hint="Add the unit in Mi Home first; or the account or its region is another one.",
-            result={"keys": [], "problems": problems, "changed": False},
+            result=KeyFetch((), tuple(problems)),
         )
     return KeyFetch(tuple(_keep(vault, unit, service.ground.clock()) for unit in found), tuple(problems))
 

@@ -15,8 +15,10 @@ from mitherm.model.operation import Outcome
 from mitherm.model.record import KeyGeneration
 from mitherm.ops.bench import Stores
 from mitherm.ops.next_step import KEYS_HINT
+from mitherm.ops.target import noted
 from mitherm.store.key_entries import ImportedKeys, ImportProblem
-from mitherm.store.key_export import KeyExport, export_keys
+from mitherm.store.key_export import TARGETS
+from mitherm.store.key_export import export_keys as write_keys
 from mitherm.store.key_formats import read_keys
 from mitherm.store.vault import Vault
 
@@ -34,6 +36,16 @@ def everything(vault: Vault, address: Address) -> tuple[KeyGeneration, ...]:
     if not generations and not vault.backups(address):
         raise KeysMissing(f"the vault has nothing of {address}", hint=_IMPORT_HINT)
     return generations
+
+
+def list_keys(stores: Stores) -> list[KeyGeneration]:
+    """The keys in use of every unit in the vault."""
+    return [one for unit in stores.vault.units() if (one := in_use(stores, unit)) is not None]
+
+
+def show_keys(stores: Stores, unit: Address | str) -> tuple[KeyGeneration, ...]:
+    """Every key that a unit ever had, the likeliest first. Raises KeysMissing when the vault knows nothing of it."""
+    return everything(stores.vault, noted(stores.inventory, unit))
 
 
 def in_use(stores: Stores, address: Address) -> KeyGeneration | None:
@@ -81,21 +93,29 @@ class KeyImport:
     """The entries that were left out."""
 
 
-def import_files(stores: Stores, files: Mapping[str, bytes], address: Address | None, now: datetime) -> KeyImport:
-    """Keys from files of any known format (name -> content) into the vault. All files are understood before the first
-    key is stored. Raises BadFile; entries that were left out are for `check_complete`.
+def import_keys(
+    stores: Stores, files: Mapping[str, bytes], unit: Address | str | None = None, *, now: datetime
+) -> KeyImport:
+    """Keys from files of any known format (name -> content) into the vault; `unit`: whose they are, where a file does not
+    say. All files are understood before the first key is stored.
+
+    Raises BadFile, and where single entries had to be left out, with the KeyImport as `result`: KeyProblem, or SomeFailed
+    when that does not concern the units that were imported.
     """
+    address = noted(stores.inventory, unit) if unit is not None else None
     parts = {name: read_keys(data, address) for name, data in files.items()}
     problems = (
         replace(problem, text=f"{name}: {problem.text}") for name, part in parts.items() for problem in part.problems
     )
     keys = [entry for part in parts.values() for entry in part.keys]
-    return _stored(stores, keys, [part.format for part in parts.values()], now, problems)
+    result = _stored(stores, keys, [part.format for part in parts.values()], now, problems)
+    check_complete(result)
+    return result
 
 
-def import_typed(stores: Stores, address: Address, keys: MiKeys, now: datetime) -> KeyImport:
+def add_keys(stores: Stores, unit: Address | str, keys: MiKeys, *, now: datetime) -> KeyImport:
     """Keys that a person typed."""
-    return _stored(stores, [ImportedKeys(address, keys, TYPED)], [TYPED], now)
+    return _stored(stores, [ImportedKeys(noted(stores.inventory, unit), keys, TYPED)], [TYPED], now)
 
 
 def _stored(
@@ -121,7 +141,7 @@ def _store(stores: Stores, entry: ImportedKeys, now: datetime) -> tuple[KeyGener
     return generation, True
 
 
-def check_complete(done: KeyImport, result: dict[str, object]) -> None:
+def check_complete(done: KeyImport) -> None:
     """Raises KeyProblem when keys had to be left out; SomeFailed when that does not concern the units that were imported."""
     if not done.problems:
         return
@@ -129,32 +149,41 @@ def check_complete(done: KeyImport, result: dict[str, object]) -> None:
     summary = "; ".join(problem.text for problem in done.problems)
     hint = "a token has 24 hex digits, a bind key 32; correct the entries and import again, the others are in the vault"
     if imported and not any(problem.address in imported for problem in done.problems):
-        raise SomeFailed(f"keys were left out: {summary}", hint=hint, result=result)
-    raise KeyProblem(f"keys were left out: {summary}", hint=hint, result=result)
+        raise SomeFailed(f"keys were left out: {summary}", hint=hint, result=done)
+    raise KeyProblem(f"keys were left out: {summary}", hint=hint, result=done)
 
 
 # --- export -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ExportedKeys:
-    """The text for the other program, and whose keys are in it."""
+    """A text full of secrets."""
 
-    export: KeyExport
+    text: str
     generations: tuple[KeyGeneration, ...]
+    """What it holds."""
+    left_out: tuple[Address, ...]
+    """Units that have no bind key for it."""
 
 
-def export(stores: Stores, target: str, address: Address | None) -> ExportedKeys:
-    """The keys in use of one unit or all, as `target` wants them. Raises KeysMissing when there are none."""
-    units: Sequence[Address] = stores.vault.units() if address is None else (address,)
+def export_keys(stores: Stores, target: str, unit: Address | str | None = None) -> ExportedKeys:
+    """The keys in use of one unit or all, as `target` wants them: a name of store.key_export.TARGETS.
+
+    Raises KeysMissing when there are none, UsageProblem for another target.
+    """
+    if target not in TARGETS:
+        raise UsageProblem(f"nobody is called {target!r}", hint=f"keys are written for {', '.join(TARGETS)}")
+    units: Sequence[Address] = stores.vault.units() if unit is None else (noted(stores.inventory, unit),)
     choose_keys = in_use if target == "json" else _for_beacons
-    generations = [keys for unit in units if (keys := choose_keys(stores, unit)) is not None]
+    generations = [keys for address in units if (keys := choose_keys(stores, address)) is not None]
     usable = tuple(keys for keys in generations if target == "json" or keys.keys.bind_key is not None)
     if not usable:
-        whose = f" of {address}" if address is not None else ""
+        whose = f" of {units[0]}" if unit is not None else ""
         raise KeysMissing(f"the vault has no keys{whose} to export", hint=_IMPORT_HINT)
-    names = {unit.address: unit.name for unit in stores.inventory.units() if unit.name is not None}
-    return ExportedKeys(export_keys(target, generations, names), usable)
+    names = {known.address: known.name for known in stores.inventory.units() if known.name is not None}
+    written = write_keys(target, generations, names)
+    return ExportedKeys(written.text, usable, written.left_out)
 
 
 def _for_beacons(stores: Stores, address: Address) -> KeyGeneration | None:

@@ -177,7 +177,7 @@ def _confirm(bench: Bench, rows: Rows) -> Rows:
     return tuple(reversed(confirmed))
 
 
-def raise_unless_proven(test: KeyTest, result: dict[str, object]) -> None:
+def raise_unless_proven(test: KeyTest) -> None:
     """Raises KeysMismatch when all that could be tested is wrong, LinkTimeout when nothing could be tested."""
     if "right" in test.answers:
         return
@@ -185,10 +185,10 @@ def raise_unless_proven(test: KeyTest, result: dict[str, object]) -> None:
         raise KeysMismatch(
             "the unit holds none of the keys in the vault",
             hint="it was activated or added elsewhere since; fetch its keys anew and import them",
-            result=result,
+            result=test,
         )
     raise LinkTimeout(
         "nothing could be tested: no encrypted beacon came in time, and this firmware takes no login",
         hint="an unbound unit, and custom firmware without encryption, never send one; else try a longer --duration",
-        result=result,
+        result=test,
     )

@@ -24,7 +24,7 @@ from mitherm.errors import (
 )
 from mitherm.model.address import Address
 from mitherm.model.family import Family
-from mitherm.model.operation import Outcome, StepKind
+from mitherm.model.operation import StepKind
 from mitherm.ops.bench import Bench
 from mitherm.ops.files.images import SelectedImage
 from mitherm.ops.guards.unit import FOUR_STEPS
@@ -243,5 +243,4 @@ def _gone(job: Job) -> NotVerified:
 
 
 def _failed(message: str, hint: str, transfer: TransferResult) -> NotVerified:
-    result: dict[str, object] = {"outcome": Outcome.TRANSFERRED, "found": transfer}
-    return NotVerified(message, hint=hint, transfer=transfer, result=result)
+    return NotVerified(message, hint=hint, transfer=transfer)
