@@ -19,12 +19,24 @@ DECISIONS = {
     ),
     "which images go wrong": (r"version_below\b.*\bversion_key|== \"version_below\"", {"image/known_bad.py"}),
     "how large a bank is": (r"= 0x20000$", {"model/models.py"}),
+    "which board": (r"B1\.6-2025\"|\"B1\.1\"|-FY-", {"device/boards.py"}),
+    "which families are alike": (
+        r"Family\.[A-Z0-9]+(?:,| \|) Family\.|\"pvvx\", \"atc1441\"",
+        {"model/family.py"},
+    ),
+    "which formats are alike": (r"BeaconFormat\.[A-Z0-9_]+, BeaconFormat\.", {"model/family.py"}),
+    "which versions take account keys": (r"startswith\(\(?\"[012]\.", {"model/models.py"}),
+    "which stock checks signatures": (r"\"2\.1\.1_0159\"", {"image/recognise.py", "model/models.py"}),
+    "which pvvx has the extended update": (r"\b4\.6\b|\(4, 6\)", {"model/models.py"}),
+    "which pvvx builds do not start": (r"0x07, 0x08, 0x09", {"image/boot_rules.py"}),
     "what comes next": (r"[\"']keys-needed[\"']", {"ops/next_step.py"}),
 }
 """Fact -> how a decision looks, and the modules that may hold one."""
 KEEPERS = ("store/", "cloud/", "virtual/", "protocol/")
 """They carry keys in and out, and decide nothing by them."""
 ASKED = {
+    "which families are alike": {"ops/updating/plan.py"},  # goals that users type
+    "which stock checks signatures": {"ops/updating/paths.py"},  # an example of each kind of unit
     "who can log in": {
         "cli/login.py",  # whether one was typed
         "ops/keys/activate.py",  # whether there is one to prove

@@ -33,7 +33,6 @@ class MithermError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
-    retryable: ClassVar[bool] = False
     default_hint: ClassVar[str | None] = None
 
     def __init__(
@@ -202,13 +201,10 @@ class Busy(Unavailable):
 class BrokerUnreachable(Unavailable):
     """The MQTT broker (or another sink) cannot be reached or refused the login."""
 
-    retryable = True
-
 
 class NetworkUnreachable(Unavailable):
     """A server on the internet cannot be reached, or has trouble of its own."""
 
-    retryable = True
     default_hint = "Is this computer online? Try again later."
 
 
@@ -226,13 +222,9 @@ class LinkError(MithermError):
 class LinkTimeout(LinkError, TimeoutError):
     """No answer in time."""
 
-    retryable = True
-
 
 class LinkLost(LinkError):
     """The connection ended before the conversation did; `reason` is the HCI code where known (0x13, 0x08)."""
-
-    retryable = True
 
     def __init__(
         self, message: str = "the connection was lost", *, reason: int | None = None, hint: str | None = None

@@ -184,6 +184,6 @@ def _measured(reading: Reading) -> dict[str, Value]:
 
 def _is_unmeasured(reading: Reading) -> bool:
     """The event frame that pvvx sends at power-up, before it measured (beacons.md 2)."""
-    if reading.format not in (BeaconFormat.PVVX, BeaconFormat.PVVX_ENC) or reading.packet_id != 1:
+    if not reading.format.pvvx_layout or reading.packet_id != 1:
         return False
     return not reading.temperature_c and not reading.humidity_pct

@@ -20,6 +20,7 @@ from mitherm.image.recognise import (
     PVVX_MANUFACTURER,
     PVVX_TEXT,
     PVVX_TYPE,
+    SIGNED_VERSION,
     STOCK_TEXT,
     SYNTHETIC_MARK,
     SYNTHETIC_MARK_AT,
@@ -32,8 +33,8 @@ from mitherm.model.family import Family
 from mitherm.model.models import LYWSD03MMC, product, pvvx_device
 from mitherm.primitives import crypto
 
-SIGNED_KIND: Final = "stock-2.1.1_0159"
-SIGN_KIND: Final = "sign-2.1.1_0159"
+SIGNED_KIND: Final = f"stock-{SIGNED_VERSION}"
+SIGN_KIND: Final = f"sign-{SIGNED_VERSION}"
 EXAMPLES: Final = ("stock-1.0.0_0109", "stock-1.0.0_0130", SIGNED_KIND, SIGNED_KIND + "_B1.6", "atc1441", "pvvx-5.8")
 
 _FILLER: Final = 3808

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mitherm.image.inspection import FileKind, Inspection, Provenance
+from mitherm.image.recognise import SIGNED_VERSION
 from mitherm.image.signature import Signature
 from mitherm.image.telink import EXTENDED
 from mitherm.model.family import Family
@@ -79,7 +80,7 @@ def _about_stock(file: Inspection) -> Iterator[str]:
         return
     if file.version == "1.0.0_0109":
         yield "Only B1.4 boards show anything with 1.0.0_0109."
-    if file.version == "2.1.1_0159":
+    if file.version == SIGNED_VERSION:
         yield "A unit on 2.1.1_0159 takes signed images only, and needs a login with its keys before any update."
         yield _BUILDS["c" if file.build == "c" else "B1.6"]
         if file.signature is Signature.NONE:

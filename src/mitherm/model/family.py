@@ -38,6 +38,11 @@ class Family(StrEnum):
         return self is Family.STOCK or self.custom
 
     @property
+    def strange(self) -> bool:
+        """Whether no unit that mitherm knows runs it: what a stale service table looks like."""
+        return self in (Family.OTHER, Family.UNKNOWN)
+
+    @property
     def shown(self) -> str:
         """The word that the command line prints (virtual-unit.md 9)."""
         match self:
@@ -83,6 +88,11 @@ class BeaconFormat(StrEnum):
     def encrypted(self) -> bool:
         """Whether every frame of it is encrypted; of MiBeacon and BTHome some are, which each frame tells."""
         return self in (BeaconFormat.ATC1441_ENC, BeaconFormat.PVVX_ENC)
+
+    @property
+    def pvvx_layout(self) -> bool:
+        """Whether it is pvvx' own format, plain or encrypted."""
+        return self in (BeaconFormat.PVVX, BeaconFormat.PVVX_ENC)
 
     @property
     def bthome(self) -> bool:

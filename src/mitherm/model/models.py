@@ -78,11 +78,6 @@ class Stock:
         """Whether an image can be sent over the air at all."""
         return self.gate is not None
 
-    @property
-    def can_activate(self) -> bool:
-        """Whether keys can be made without the vendor's cloud."""
-        return self.generation == 1
-
     def needs_login(self, bound: bool | None) -> bool:
         """Whether an update wants a login; `bound` None counts as bound."""
         return self.gate is Gate.LOGIN or (self.gate is Gate.WHEN_BOUND and bound is not False)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from mitherm.errors import RadioUnavailable
 from mitherm.protocol import uuids
-from mitherm.radio.gatt import GattClient
 
 _REMEDIES: Final[dict[tuple[str, str], str]] = {
     (
@@ -71,18 +70,3 @@ def client_arguments(adapter: str | None) -> dict[str, Any]:
     if adapter:
         arguments["bluez"] = {"adapter": adapter}
     return arguments
-
-
-@runtime_checkable
-class AsksForInterval(Protocol):
-    """A client whose system lets the central choose the connection interval. bleak offers it nowhere so far."""
-
-    async def request_connection_interval(self, minimum_ms: float, maximum_ms: float) -> None: ...
-
-
-async def ask_for_interval(client: GattClient, minimum_ms: float, maximum_ms: float) -> bool:
-    """Ask for a connection interval where that is possible; returns whether it was."""
-    if not isinstance(client, AsksForInterval):
-        return False
-    await client.request_connection_interval(minimum_ms, maximum_ms)
-    return True

@@ -241,14 +241,6 @@ class Unit:
         moments = [time for time in times if time is not None]
         return min(moments) if moments else None
 
-    def pending_until(self) -> float | None:
-        """Like `wake_at` without adverts: what still has to run out when nobody is there."""
-        times = [self.chip.reset_at, self._power_at]
-        if self.firmware is not None:
-            times.append(self.firmware.wake_at())
-        moments = [time for time in times if time is not None]
-        return min(moments) if moments else None
-
     def advance(self, now: float) -> list[Action]:
         """Let everything happen that is due up to `now`, adverts included."""
         while (due := self.wake_at()) is not None and due <= now:

@@ -82,8 +82,8 @@ def _change(unit: Unit, name: str, text: str) -> None:
             )
 
 
-def change_battery(unit: Unit, what: str) -> float | None:
-    """`out`, `in`, or millivolts. Returns how far time went. Raises SettingsError."""
+def change_battery(unit: Unit, what: str) -> None:
+    """`out`, `in`, or millivolts. Raises SettingsError."""
     cell = unit.chip.cell
     if what == "out":
         unit.power_down(0.0)
@@ -98,4 +98,3 @@ def change_battery(unit: Unit, what: str) -> float | None:
             unit.power_up(0.0)
     else:
         raise SettingsError(f"{what!r} is neither out, in, nor millivolts up to 3600")
-    return None

@@ -104,7 +104,7 @@ def stale_services(seen: Evidence) -> Proof | None:
     custom_air = any(one.custom for one in seen.air.formats)
     family = seen.seen.family
     known = custom_air or BeaconFormat.MIBEACON in seen.air.formats
-    if not ((custom_air and family is Family.STOCK) or (known and family in (Family.UNKNOWN, Family.OTHER))):
+    if not ((custom_air and family is Family.STOCK) or (known and family.strange)):
         return None
     return because(
         f"adverts are {', '.join(sorted(seen.air.formats))}",

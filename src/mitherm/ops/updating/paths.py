@@ -16,7 +16,7 @@ from mitherm.image.synth import SIGN_KIND, package
 from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.model.gatt import GattTable
-from mitherm.model.models import LYWSD03MMC
+from mitherm.model.models import LYWSD03MMC, account_line
 from mitherm.model.operation import StepKind
 from mitherm.ops.files.images import ImageRequest, SelectedImage
 from mitherm.ops.updating.plan import make_plan
@@ -118,7 +118,7 @@ def _stock(version: str, *, registered: bool, serial: str = "F1.0-CFMK-LB-ZCXTJ-
         GattTable(()),
         did=did or ("blt.3.1abcdefghijkl" if registered else None),
         did_read=True,
-        mi_generation=2 if version.startswith("2.") else 1,
+        mi_generation=2 if account_line(version) else 1,
         registered=registered,
         serial=serial,
         proofs=(("advertised", _ADDRESS),),
