@@ -83,7 +83,7 @@ def cells() -> Iterator[Cell]:
             seen,
             image,
             extended=extended,
-            records_saved=start.seen.records is not None,
+            records_saved=start.observation.records is not None,
             can_log_in=start.can_log_in,
             synthetic_allowed=True,
         )
@@ -93,7 +93,7 @@ def cells() -> Iterator[Cell]:
 
 def _unit(start: Start, device: tuple[str, str | None, int | None], battery: int | None) -> Observation:
     model, board, hardware_id = device
-    seen = start.seen
+    seen = start.observation
     hardware = "B1.6" if board == NEW_BOARD else board
     known = hardware if hardware and hardware[0] == "B" else None
     if seen.family is Family.ATC1441:

@@ -43,7 +43,7 @@ class Start:
     """A unit as it may be found: what it runs, whether it holds keys, whether the vault has them."""
 
     label: str
-    seen: Observation
+    observation: Observation
     can_log_in: bool = False
 
 
@@ -87,7 +87,7 @@ def starts() -> Iterator[Start]:
 
 def _path(start: Start, goal: str) -> UpdatePath:
     try:
-        plan = make_plan(goal, start.seen, Assets(can_log_in=start.can_log_in, find_image=_everything))
+        plan = make_plan(goal, start.observation, Assets(can_log_in=start.can_log_in, find_image=_everything))
     except KeysMissing as missing:
         return UpdatePath(start.label, goal, needs=f"{missing.message} ({missing.hint})")
     except MithermError as problem:

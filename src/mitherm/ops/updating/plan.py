@@ -2,7 +2,7 @@
 
 A plan is made from what the unit shows, one step is done, the unit is looked at again and the rest is planned anew, so work
 that was interrupted anywhere is continued by saying the same thing again. The one thing that is remembered between two runs
-is which build of 2.1.1_0159 a unit seems to run (`ops/memory.py`), because no unit tells it.
+is which build of 2.1.1_0159 a unit seems to run (`knowledge.py`), because no unit tells it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STOCK_FOR_MI_HOME: Final = "1.0.0_0130"
 """Its first boot erases both homes of the record store when 0x78000 is blank (flash-layout.md 3.5, trap 2)."""
 STOCK_NEW_BOARD: Final = SIGNED_VERSION + "_B1.6"
 
-_NO_ROAD: Final = {
+_NO_PATH: Final = {
     Family.ZBDEVICE: "Zigbee firmware is changed by its coordinator, with the container of the firmware you want",
     Family.PHY62X2: "a PHY62x2 chip: no Telink image fits it",
 }
@@ -45,103 +45,110 @@ def parse_goal(text: str) -> tuple[str, str | None]:
     return family, version or None
 
 
-def make_plan(goal: str, seen: Observation, assets: Assets, *, fresh: bool = False) -> Plan:
-    """The road from `seen` to `goal`.
+def make_plan(goal: str, observation: Observation, assets: Assets, *, fresh: bool = False) -> Plan:
+    """The path from `observation` to `goal`.
 
     Raises UsageProblem, KeysMissing, ImageMissing, NotSupported when there is none, with what would open it. `fresh`: with
     mi-home-ready, erase a DID that looks genuine too.
     """
     family, version = parse_goal(goal)
-    _check_start(seen)
+    _check_start(observation)
     if family == "mi-home-ready":
-        return _to_mi_home(seen, assets, fresh)
-    if seen.family == family:
-        return _update(goal, version, seen, assets)
+        return _to_mi_home(observation, assets, fresh)
+    if observation.family == family:
+        return _update(goal, version, observation, assets)
     request = (
-        _stock(seen, assets, version)
+        _stock(observation, assets, version)
         if family is Family.STOCK
-        else ImageRequest(Family.of(family), seen.identity.model, version)
+        else ImageRequest(Family.of(family), observation.identity.model, version)
     )
-    return Plan(goal, _enter(seen, assets, request, f"the goal is {goal}"), _what_it_needs(seen, assets))
+    return Plan(goal, _enter(observation, assets, request, f"the goal is {goal}"), _what_it_needs(observation, assets))
 
 
-def plan_image(seen: Observation, assets: Assets, image: SelectedImage) -> Plan:
-    """The road to one given image: nothing where it runs already. Raises as `make_plan`."""
-    _check_start(seen)
-    if _runs(seen, assets, image):
-        return Plan(image.label, notes=(f"{seen.label} runs already",))
+def plan_image(observation: Observation, assets: Assets, image: SelectedImage) -> Plan:
+    """The path to one given image: nothing where it runs already. Raises as `make_plan`."""
+    _check_start(observation)
+    if _runs(observation, assets, image):
+        return Plan(image.label, notes=(f"{observation.label} runs already",))
     reason = f"you asked for {image.name}"
-    request = ImageRequest(image.family, seen.identity.model, image.full_version)
+    request = ImageRequest(image.family, observation.identity.model, image.full_version)
     if (
-        Abilities.of(seen).needs_extended(image.inspection)
-        and not Abilities.of(seen).extended
+        Abilities.of(observation).needs_extended(image.inspection)
+        and not Abilities.of(observation).extended
         and image.inspection.kind is not FileKind.TELINK
     ):
         steps = (
             *_enter(
-                seen,
+                observation,
                 assets,
-                ImageRequest(Family.PVVX, seen.identity.model),
+                ImageRequest(Family.PVVX, observation.identity.model),
                 f"only {EXTENDED_BY} has the extended update",
             ),
             SaveRecords("the extended update may erase the Mi records: they go to the vault first"),
-            _extended(image, reason, seen),
+            _extended(image, reason, observation),
         )
-        return Plan(image.label, steps, _what_it_needs(seen, assets))
-    return Plan(image.label, _enter(seen, assets, request, reason, as_it_is=True), _what_it_needs(seen, assets))
+        return Plan(image.label, steps, _what_it_needs(observation, assets))
+    return Plan(
+        image.label, _enter(observation, assets, request, reason, as_it_is=True), _what_it_needs(observation, assets)
+    )
 
 
-def _check_start(seen: Observation) -> None:
-    if not seen.family.updatable:
+def _check_start(observation: Observation) -> None:
+    if not observation.family.updatable:
         raise NotSupported(
-            f"no road over the air from {seen.label}; use the wire",
-            hint=_NO_ROAD.get(seen.family, "`mitherm info` shows what was recognised"),
+            f"no road over the air from {observation.label}; use the wire",
+            hint=_NO_PATH.get(observation.family, "`mitherm info` shows what was recognised"),
         )
 
 
-def _runs(seen: Observation, assets: Assets, image: SelectedImage) -> bool:
-    if (seen.family, seen.identity.model) != (image.family, image.inspection.model) or image.version is None:
+def _runs(observation: Observation, assets: Assets, image: SelectedImage) -> bool:
+    if (observation.family, observation.identity.model) != (
+        image.family,
+        image.inspection.model,
+    ) or image.version is None:
         return False
-    if not same_version(image.version, seen.version):
+    if not same_version(image.version, observation.version):
         return False
-    if not Abilities.of(seen).needs_signature:
+    if not Abilities.of(observation).needs_signature:
         return True
-    return image.inspection.build == ("B1.6" if _other_build(seen, assets) else assets.build)
+    return image.inspection.build == ("B1.6" if _other_build(observation, assets) else assets.build)
 
 
-def _runs_version(seen: Observation, assets: Assets, version: str) -> bool:
+def _runs_version(observation: Observation, assets: Assets, version: str) -> bool:
     """The same for a version that was named; where nothing tells the build, it counts as the common one."""
-    if not same_version(version.removesuffix("_B1.6"), seen.version):
+    if not same_version(version.removesuffix("_B1.6"), observation.version):
         return False
-    return not Abilities.of(seen).needs_signature or version.endswith("_B1.6") == _other_build(seen, assets)
+    return not Abilities.of(observation).needs_signature or version.endswith("_B1.6") == _other_build(
+        observation, assets
+    )
 
 
-def _other_build(seen: Observation, assets: Assets) -> bool:
-    return Abilities.of(seen).build == "B1.6" or assets.build == "other"
+def _other_build(observation: Observation, assets: Assets) -> bool:
+    return Abilities.of(observation).build == "B1.6" or assets.build == "other"
 
 
-def _what_it_needs(seen: Observation, assets: Assets) -> tuple[str, ...]:
+def _what_it_needs(observation: Observation, assets: Assets) -> tuple[str, ...]:
     """Said at once, before anything else (N1)."""
-    if not Abilities.of(seen).needs_signature:
+    if not Abilities.of(observation).needs_signature:
         return ()
     keys = "the vault has one" if assets.can_log_in else "the vault has none yet"
     return (
-        f"stock {seen.version or '2.1.1_0159'} takes an update only after a login with the token from the owner's account "
+        f"stock {observation.version or '2.1.1_0159'} takes an update only after a login with the token from the owner's account "
         f"({keys}), and only images with a signature tail",
     )
 
 
-def _stock(seen: Observation, assets: Assets, version: str | None) -> ImageRequest:
-    board = Abilities.of(seen).board or assets.known_board
+def _stock(observation: Observation, assets: Assets, version: str | None) -> ImageRequest:
+    board = Abilities.of(observation).board or assets.known_board
     default = STOCK_NEW_BOARD if board == NEW_BOARD else STOCK_FOR_MI_HOME
-    return ImageRequest(Family.STOCK, seen.identity.model, version or default)
+    return ImageRequest(Family.STOCK, observation.identity.model, version or default)
 
 
-def _update(goal: str, version: str | None, seen: Observation, assets: Assets) -> Plan:
+def _update(goal: str, version: str | None, observation: Observation, assets: Assets) -> Plan:
     """The family is right already: work only where a version or an image was named and differs."""
-    family = seen.family
-    request = ImageRequest(family, seen.identity.model, version, named_only=version is None)
-    if version is not None and _runs_version(seen, assets, version):
+    family = observation.family
+    request = ImageRequest(family, observation.identity.model, version, named_only=version is None)
+    if version is not None and _runs_version(observation, assets, version):
         return Plan(goal)
     try:
         image = assets.find_image(request)
@@ -149,78 +156,80 @@ def _update(goal: str, version: str | None, seen: Observation, assets: Assets) -
         if version is not None:
             raise
         return Plan(goal)
-    if image.version is None or _runs(seen, assets, image):
+    if image.version is None or _runs(observation, assets, image):
         return Plan(goal)
-    reason = f"{seen.label} runs, {image.label} was asked for"
-    return Plan(goal, _enter(seen, assets, request, reason), _what_it_needs(seen, assets))
+    reason = f"{observation.label} runs, {image.label} was asked for"
+    return Plan(goal, _enter(observation, assets, request, reason), _what_it_needs(observation, assets))
 
 
 # --- one change of firmware -------------------------------------------------------------------------------------------
 
 
 def _enter(
-    seen: Observation, assets: Assets, request: ImageRequest, reason: str, *, as_it_is: bool = False
+    observation: Observation, assets: Assets, request: ImageRequest, reason: str, *, as_it_is: bool = False
 ) -> tuple[Step, ...]:
     """The steps that put an image of `request` on the unit as it is now. `as_it_is`: with no detour over other firmware."""
-    if seen.family is not Family.STOCK:
+    if observation.family is not Family.STOCK:
         image = assets.find_image(request)
-        if Abilities.of(seen).needs_extended(image.inspection) and Abilities.of(seen).extended:
-            return (*_save(seen, assets), _extended(image, reason, seen))
-        return (*_save(seen, assets), Flash(image, reason))
-    stock = Abilities.of(seen).stock
+        if Abilities.of(observation).needs_extended(image.inspection) and Abilities.of(observation).extended:
+            return (*_save(observation, assets), _extended(image, reason, observation))
+        return (*_save(observation, assets), Flash(image, reason))
+    stock = Abilities.of(observation).stock
     if stock is not None and not stock.supports_ota:
-        raise NotSupported(f"no road over the air from {seen.label} of this model; use the wire")
-    if stock is not None and not stock.needs_login(seen.registered):
+        raise NotSupported(f"no road over the air from {observation.label} of this model; use the wire")
+    if stock is not None and not stock.needs_login(observation.registered):
         return (Flash(assets.find_image(request), reason),)
-    access = _access(seen, assets)
-    if not Abilities.of(seen).needs_signature:
+    access = _access(observation, assets)
+    if not Abilities.of(observation).needs_signature:
         return (*access, Flash(assets.find_image(request), reason, login=True))
     if request.family is Family.STOCK:
-        return (*access, *_stock_over_signed(seen, assets, request, reason, as_it_is))
-    image = assets.find_image(request.with_signature(seen))
-    return (*access, *_genuine_first(seen, assets), Flash(image, reason, login=True))
+        return (*access, *_stock_over_signed(observation, assets, request, reason, as_it_is))
+    image = assets.find_image(request.with_signature(observation))
+    return (*access, *_genuine_first(observation, assets), Flash(image, reason, login=True))
 
 
 def _stock_over_signed(
-    seen: Observation, assets: Assets, request: ImageRequest, reason: str, as_it_is: bool
+    observation: Observation, assets: Assets, request: ImageRequest, reason: str, as_it_is: bool
 ) -> tuple[Step, ...]:
-    """Signed stock goes straight, unsigned stock only by way of custom firmware."""
+    """Signed stock goes straight, unsigned stock only by way of custom firmware: pvvx boots from either bank and checks
+    nothing, so what the signature check would refuse can follow.
+    """
     image = assets.find_image(request)
     if as_it_is or image.inspection.genuine:
         return (Flash(image, reason, login=True),)
-    custom = assets.find_image(ImageRequest(Family.PVVX, seen.identity.model).with_signature(seen))
+    custom = assets.find_image(ImageRequest(Family.PVVX, observation.identity.model).with_signature(observation))
     return (
-        *_genuine_first(seen, assets),
-        Flash(custom, f"{seen.label} takes no unsigned stock; pvvx takes any", login=True),
+        *_genuine_first(observation, assets),
+        Flash(custom, f"{observation.label} takes no unsigned stock; pvvx takes any", login=True),
         SaveRecords("nothing may be lost: the Mi records go to the vault before anything changes"),
         Flash(image, reason),
     )
 
 
-def _extended(image: SelectedImage, reason: str, seen: Observation) -> Flash:
-    return Flash(image, reason, area_kib=Abilities.of(seen).area_kib(image.inspection))
+def _extended(image: SelectedImage, reason: str, observation: Observation) -> Flash:
+    return Flash(image, reason, area_kib=Abilities.of(observation).area_kib(image.inspection))
 
 
-def _genuine_first(seen: Observation, assets: Assets) -> tuple[Step, ...]:
+def _genuine_first(observation: Observation, assets: Assets) -> tuple[Step, ...]:
     """Where another build than c seems to run: the genuine signed image, if it is at hand (telink-ota.md 10)."""
-    if assets.build == "c" or (assets.build is None and Abilities.of(seen).build != "B1.6"):
+    if assets.build == "c" or (assets.build is None and Abilities.of(observation).build != "B1.6"):
         return ()
     try:
-        image = assets.find_image(ImageRequest(Family.STOCK, seen.identity.model, SIGNED_VERSION, genuine=True))
+        image = assets.find_image(ImageRequest(Family.STOCK, observation.identity.model, SIGNED_VERSION, genuine=True))
     except ImageMissing:
         return ()
     return (Flash(image, "every build accepts it, and it makes the build known", login=True),)
 
 
-def _access(seen: Observation, assets: Assets) -> tuple[Step, ...]:
+def _access(observation: Observation, assets: Assets) -> tuple[Step, ...]:
     """What opens the OTA gate of stock firmware: nothing where the vault has keys, else an activation."""
-    if assets.can_log_in and seen.registered is not False:
+    if assets.can_log_in and observation.registered is not False:
         return ()
-    if Abilities.of(seen).needs_account:
-        if seen.registered is False:
+    if Abilities.of(observation).needs_account:
+        if observation.registered is False:
             raise KeysMissing(f"the unit is not bound, and {GENERATION_2}", hint=GENERATION_2_HINT)
         raise KeysMissing(GENERATION_2, hint=GENERATION_2_HINT)
-    if seen.registered is False or assets.may_replace_keys:
+    if observation.registered is False or assets.may_replace_keys:
         return (Activate("stock firmware takes an update only after a login, and a login needs keys"),)
     raise KeysMissing(
         "the unit holds keys that the vault does not have",
@@ -229,8 +238,8 @@ def _access(seen: Observation, assets: Assets) -> tuple[Step, ...]:
     )
 
 
-def _save(seen: Observation, assets: Assets) -> tuple[Step, ...]:
-    if seen.records is not None and not seen.records.empty and not assets.records_saved:
+def _save(observation: Observation, assets: Assets) -> tuple[Step, ...]:
+    if observation.records is not None and not observation.records.empty and not assets.records_saved:
         return (SaveRecords("nothing may be lost: the Mi records go to the vault before anything changes"),)
     return ()
 
@@ -238,31 +247,33 @@ def _save(seen: Observation, assets: Assets) -> tuple[Step, ...]:
 # --- Mi Home ----------------------------------------------------------------------------------------------------------
 
 
-def _to_mi_home(seen: Observation, assets: Assets, fresh: bool) -> Plan:
+def _to_mi_home(observation: Observation, assets: Assets, fresh: bool) -> Plan:
     goal = "mi-home-ready"
-    if seen.family is Family.STOCK:
-        if not (seen.invented_did or (fresh and seen.did is not None)):
-            return Plan(goal, notes=(_ready_note(seen),))
-        return Plan(goal, _cure(seen, assets), _what_it_needs(seen, assets))
-    steps = _save(seen, assets)
-    if seen.records is not None and not seen.records.empty:
+    if observation.family is Family.STOCK:
+        if not (observation.invented_did or (fresh and observation.did is not None)):
+            return Plan(goal, notes=(_ready_note(observation),))
+        return Plan(goal, _cure(observation, assets), _what_it_needs(observation, assets))
+    steps = _save(observation, assets)
+    if observation.records is not None and not observation.records.empty:
         steps = (*steps, EraseRecords("without a DID record the cloud issues a new one"))
-    return Plan(goal, (*steps, _back(seen, assets)))
+    return Plan(goal, (*steps, _back(observation, assets)))
 
 
-def _cure(seen: Observation, assets: Assets) -> tuple[Step, ...]:
+def _cure(observation: Observation, assets: Assets) -> tuple[Step, ...]:
     cause = (
-        f"the DID {seen.did} was made up by a flasher and the cloud refuses it: that is error -29"
-        if seen.invented_did
+        f"the DID {observation.did} was made up by a flasher and the cloud refuses it: that is error -29"
+        if observation.invented_did
         else "you asked for a fresh identity"
     )
-    request = ImageRequest(Family.PVVX, seen.identity.model)
-    steps = _enter(seen, replace(assets, may_replace_keys=True), request, f"{cause}; only custom firmware can erase it")
+    request = ImageRequest(Family.PVVX, observation.identity.model)
+    steps = _enter(
+        observation, replace(assets, may_replace_keys=True), request, f"{cause}; only custom firmware can erase it"
+    )
     return (
         *(_knowingly(step) for step in steps),
         SaveRecords("the Mi records go to the vault first"),
         EraseRecords("without a DID record the cloud issues a new one"),
-        _back(seen, assets),
+        _back(observation, assets),
     )
 
 
@@ -272,14 +283,14 @@ def _knowingly(step: Step) -> Step:
     return Activate(f"{step.reason}; those it holds now are erased by this plan anyway")
 
 
-def _back(seen: Observation, assets: Assets) -> Flash:
-    return Flash(assets.find_image(_stock(seen, assets, None)), "Mi Home speaks only to stock firmware")
+def _back(observation: Observation, assets: Assets) -> Flash:
+    return Flash(assets.find_image(_stock(observation, assets, None)), "Mi Home speaks only to stock firmware")
 
 
-def _ready_note(seen: Observation) -> str:
-    if seen.did is None:
+def _ready_note(observation: Observation) -> str:
+    if observation.did is None:
         return "no DID is stored: Mi Home will give the unit a new one"
     return (
-        f"the DID {seen.did} looks genuine. If Mi Home still says -29, another account holds the unit: delete it there, "
+        f"the DID {observation.did} looks genuine. If Mi Home still says -29, another account holds the unit: delete it there, "
         "or repeat with --fresh"
     )

@@ -70,19 +70,19 @@ class Job:
         """Whether old and new firmware can be told apart afterwards."""
         return not self.runs_on(self.before)
 
-    def runs_on(self, seen: Observation) -> bool:
+    def runs_on(self, observation: Observation) -> bool:
         """Whether the unit runs the image, as far as can be told."""
         image = self.image
-        return Abilities.of(seen).runs(image.family, image.version, image.inspection.build)
+        return Abilities.of(observation).runs(image.family, image.version, image.inspection.build)
 
-    def unchanged(self, seen: Observation) -> bool:
+    def unchanged(self, observation: Observation) -> bool:
         """Whether the old firmware runs."""
-        return _shown(seen) == _shown(self.before)
+        return _shown(observation) == _shown(self.before)
 
 
-def _shown(seen: Observation) -> tuple[str | None, str | None, bool]:
+def _shown(observation: Observation) -> tuple[str | None, str | None, bool]:
     """What tells firmware apart. A serial number that could not be read for once is no other build."""
-    return (seen.family, seen.version, Abilities.of(seen).build == "B1.6")
+    return (observation.family, observation.version, Abilities.of(observation).build == "B1.6")
 
 
 async def transfer(bench: Bench, job: Job, pace: PaceChoice = "auto") -> Observation:
@@ -94,7 +94,7 @@ async def transfer(bench: Bench, job: Job, pace: PaceChoice = "auto") -> Observa
     first, *others = PACES[pace]
     problem = await _attempt(bench, job, first)
     if problem is None:
-        after = await _see_again(bench, job)
+        after = await _look_again(bench, job)
         if job.runs_on(after):
             return _verified(bench, job, after)
         if not others or not job.unchanged(after) or Abilities.of(job.before).needs_signature:
@@ -109,7 +109,7 @@ async def transfer(bench: Bench, job: Job, pace: PaceChoice = "auto") -> Observa
 async def _again(bench: Bench, job: Job, pace: Pace) -> Observation:
     """Once more. Perhaps the last packet arrived and only its echo was lost: then nothing is left to do."""
     await asyncio.sleep(GIVE_UP_S.get(job.before.family, GIVE_UP_LONGEST_S))
-    now = await _see_again(bench, job)
+    now = await _look_again(bench, job)
     if job.distinguishable and job.runs_on(now):
         return _verified(bench, job, now)
     if not job.unchanged(now):
@@ -117,14 +117,16 @@ async def _again(bench: Bench, job: Job, pace: Pace) -> Observation:
     problem = await _attempt(bench, job, pace)
     if problem is not None:
         raise _broken(problem)
-    after = await _see_again(bench, job)
+    after = await _look_again(bench, job)
     if not job.runs_on(after):
         raise _not_verified(job, after)
     return _verified(bench, job, after)
 
 
 async def _attempt(bench: Bench, job: Job, pace: Pace) -> MithermError | None:
-    """None once everything is across and the unit restarts; else why not."""
+    """None once everything is across and the unit restarts; else why not. What is neither a lost link nor a refused
+    transfer would end the same way at any pace, and is raised.
+    """
     try:
         async with _link(bench, job) as link:
             limit = await _clear(bench, job, link)
@@ -169,7 +171,7 @@ async def _link(bench: Bench, job: Job) -> AsyncIterator[Link]:
 # --- afterwards -------------------------------------------------------------------------------------------------------
 
 
-async def _see_again(bench: Bench, job: Job) -> Observation:
+async def _look_again(bench: Bench, job: Job) -> Observation:
     """The unit after its restart. A link that still belongs to the time before, or a stale table, is tried again."""
     bench.tell(StepStarted(StepKind.VERIFY, f"wait until {job.address} advertises again"))
 
