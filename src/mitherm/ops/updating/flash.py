@@ -22,23 +22,23 @@ async def flash(
 ) -> UpdateResult:
     """Put `image` (a file or a library name) on `unit`, with activation or login where the running firmware wants them."""
     source = ImageSource.of(bench, signs)
-    wanted = sendable(source.get(image))
-    if wanted.inspection.problem is not None:
-        raise wanted.inspection.problem
-    if not wanted.inspection.kind.sendable:
+    selection = sendable(source.get(image))
+    if selection.inspection.problem is not None:
+        raise selection.inspection.problem
+    if not selection.inspection.kind.sendable:
         raise NotSupported(
-            f"{wanted.name} is a {wanted.inspection.kind}; `flash` sends Telink images",
+            f"{selection.name} is a {selection.inspection.kind}; `flash` sends Telink images",
             hint="`mitherm firmware inspect` says what the file is",
         )
     address = await resolve(bench, unit)
 
     def find(request: ImageRequest) -> SelectedImage:
-        if request.family != wanted.family or request.genuine:
+        if request.family != selection.family or request.genuine:
             return source.find(request)
-        return source.signed(wanted, request) if request.signed_for else wanted
+        return source.signed(selection, request) if request.signed_for else selection
 
-    def planner(seen: Observation, assets: Assets) -> Plan:
-        return plan_image(seen, assets, wanted)
+    def planner(observation: Observation, assets: Assets) -> Plan:
+        return plan_image(observation, assets, selection)
 
     return await execute(bench, address, "flash", planner, find, pace)
 
@@ -57,7 +57,7 @@ async def bring(
     source = ImageSource.of(bench, images)
     address = await resolve(bench, unit)
 
-    def planner(seen: Observation, assets: Assets) -> Plan:
-        return make_plan(goal, seen, assets, fresh=fresh)
+    def planner(observation: Observation, assets: Assets) -> Plan:
+        return make_plan(goal, observation, assets, fresh=fresh)
 
     return await execute(bench, address, "bring", planner, source.find, pace)

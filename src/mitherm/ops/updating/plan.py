@@ -191,9 +191,7 @@ def _enter(
 def _stock_over_signed(
     observation: Observation, assets: Assets, request: ImageRequest, reason: str, as_it_is: bool
 ) -> tuple[Step, ...]:
-    """Signed stock goes straight, unsigned stock only by way of custom firmware: pvvx boots from either bank and checks
-    nothing, so what the signature check would refuse can follow.
-    """
+    """Signed stock goes straight, unsigned stock only by way of custom firmware, which checks no signature."""
     image = assets.find_image(request)
     if as_it_is or image.inspection.genuine:
         return (Flash(image, reason, login=True),)
