@@ -29,6 +29,8 @@ DECISIONS = {
     "which stock checks signatures": (r"\"2\.1\.1_0159\"", {"image/recognise.py", "model/models.py"}),
     "which pvvx has the extended update": (r"\b4\.6\b|\(4, 6\)", {"model/models.py"}),
     "which pvvx builds do not start": (r"0x07, 0x08, 0x09", {"image/boot_rules.py"}),
+    "how a step reads": (r"\"(?:verified|not accepted): \"", {"model/operation.py", "store/journal.py"}),
+    "how an operation may end": (r"outcome(?:\"\])? (?:==|!=|in|not in) [(\"]{1,2}[a-z]", set()),
     "what comes next": (r"[\"']keys-needed[\"']", {"ops/next_step.py"}),
 }
 """Fact -> how a decision looks, and the modules that may hold one."""
@@ -41,7 +43,8 @@ ASKED = {
         "cli/login.py",  # whether one was typed
         "ops/keys/activate.py",  # whether there is one to prove
         "ops/keys/proof.py",  # each part of a generation is tested by itself
-        "ops/updating/execute.py",  # whether somebody typed one, and the one that pvvx shows
+        "ops/updating/execute.py",  # whether somebody typed one
+        "ops/updating/knowledge.py",  # the one that pvvx shows
     },
     "which catalogue is in force": {
         "image/inspect.py",  # somebody asks about bytes, without a bench
