@@ -13,7 +13,7 @@ from test_sick_units import ask
 from mitherm.cli.app import root, run
 from mitherm.cli.context import App
 from mitherm.errors import NotVerified
-from mitherm.ops.doctor.symptoms import Told
+from mitherm.ops.doctor.symptoms import Complaint
 from mitherm.ops.doctor.table import CAUSES
 from mitherm.ops.updating.flash import bring
 from mitherm.virtual.faults import Fault
@@ -59,13 +59,13 @@ def test_the_cure_of_29(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     rig = Rig(tmp_path, "stock-1.0.0_0130,bound=flasher")
     monkeypatch.setenv("MITHERM_HOME", str(rig.home))
     monkeypatch.setenv("MITHERM_RADIO", f"virtual:{rig.folder}")
-    finding = ask(rig, str(UNIT), Told()).findings[0]
+    finding = ask(rig, str(UNIT), Complaint()).findings[0]
     assert finding.id == "mi-home-29/3"
     for kind in ("pvvx-5.8", "stock-1.0.0_0130"):
         assert run(["firmware", "synth", kind, "--add"]) == 0
     assert finding.command is not None
     assert run([*shlex.split(finding.command)[1:], "--yes"]) == 0
-    assert ask(rig, str(UNIT), Told()).findings == []
+    assert ask(rig, str(UNIT), Complaint()).findings == []
     rig.mi_home_adds()
 
 
@@ -77,6 +77,6 @@ def test_an_update_that_was_not_accepted_is_explained(tmp_path: Path) -> None:
     rig.fault(Fault("lose", "read:2a25", 0))
     with pytest.raises(NotVerified):
         rig.run(lambda bench: bring(bench, str(UNIT), "pvvx"))
-    finding = ask(rig, str(UNIT), Told()).findings[0]
+    finding = ask(rig, str(UNIT), Complaint()).findings[0]
     assert (finding.id, finding.command) == ("F3", f"mitherm flash {UNIT} stock-2.1.1_0159")
     assert any("flash pvvx 5.8 was transferred completely" in text for text in finding.evidence)

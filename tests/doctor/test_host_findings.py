@@ -20,7 +20,7 @@ from mitherm.ops.doctor.evidence import Air, Evidence
 from mitherm.ops.doctor.examine import Examination, examine
 from mitherm.ops.doctor.finding import Finding
 from mitherm.ops.doctor.host import Host, SerialPort
-from mitherm.ops.doctor.symptoms import Told, understand
+from mitherm.ops.doctor.symptoms import Complaint, understand
 from mitherm.ops.doctor.table import diagnose
 from rig import Rig, wall
 
@@ -145,7 +145,7 @@ def test_unusable_radio(tmp_path: Path, reason: str, facts: Host, command: str) 
 
     async def work(bench: Bench) -> Examination:
         radio = Deaf(bench.radio, RadioUnavailable("no radio", reason=reason))
-        return await examine(replace(bench, radio=radio), "a4c138000001", Told(), lambda _: facts)
+        return await examine(replace(bench, radio=radio), "a4c138000001", Complaint(), lambda _: facts)
 
     done = rig.run(work)
     finding = only(done.findings)
@@ -157,13 +157,13 @@ def test_unusable_radio(tmp_path: Path, reason: str, facts: Host, command: str) 
 def test_a_deaf_radio(tmp_path: Path) -> None:
     """This computer's radio hears nothing at all: the unit that is missing is not to blame."""
     rig = Rig(tmp_path, f"{STOCK},rssi_dbm=false")
-    done = ask(rig, "a4c138000001", Told(), host=Host(True, adapters=("hci0",)))
+    done = ask(rig, "a4c138000001", Complaint(), host=Host(True, adapters=("hci0",)))
     assert only(done.findings).id == "F15"
 
 
 def test_facts_of_the_host_do_not_matter_to_other_radios(tmp_path: Path) -> None:
     """Virtual units need no D-Bus."""
-    assert ask(Rig(tmp_path, STOCK), None, Told(), host=Host(dbus="missing")).findings == []
+    assert ask(Rig(tmp_path, STOCK), None, Complaint(), host=Host(dbus="missing")).findings == []
 
 
 def test_wrong_clock(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_wrong_clock(tmp_path: Path) -> None:
     rig = Rig(tmp_path, STOCK)
     with rig.stores.journal.operation("flash", None, lambda: wall() + timedelta(days=400)):
         pass
-    finding = only(ask(rig, None, Told()).findings)
+    finding = only(ask(rig, None, Complaint()).findings)
     assert (finding.id, finding.command, finding.unit) == ("F19", "timedatectl set-ntp true", None)
 
 
@@ -181,7 +181,7 @@ def test_damaged_library(tmp_path: Path) -> None:
     rig.shelve("pvvx-5.8")
     file = next((rig.home / "images").glob("*.bin"))
     file.write_bytes(package("pvvx-5.7"))
-    finding = only(ask(rig, None, Told()).findings)
+    finding = only(ask(rig, None, Complaint()).findings)
     assert (finding.id, finding.command) == ("F18", "mitherm firmware fetch pvvx-5.8")
 
 
@@ -214,7 +214,7 @@ def test_journal_and_symptoms(tmp_path: Path, plant: Callable[[Rig], None], symp
 def test_wire_ports() -> None:
     """F17 names the port, its rights and its latency."""
     slow = Host(ports=(SerialPort("/dev/ttyUSB0", False, 16),))
-    finding = only(diagnose(Evidence(told=understand(("wire",)), host=slow, air=Air(1.0, 1))))
+    finding = only(diagnose(Evidence(complaint=understand(("wire",)), host=slow, air=Air(1.0, 1))))
     assert finding.command is None
     assert any("/dev/ttyUSB0" in reason for reason in finding.evidence)
     assert any("may not be used" in reason for reason in finding.evidence)
@@ -226,6 +226,6 @@ def test_missing_name_without_a_radio(tmp_path: Path) -> None:
 
     async def work(bench: Bench) -> Examination:
         radio = Deaf(bench.radio, RadioUnavailable("off", reason="off"))
-        return await examine(replace(bench, radio=radio), "Cellar", Told(), lambda _: Host(True))
+        return await examine(replace(bench, radio=radio), "Cellar", Complaint(), lambda _: Host(True))
 
     assert only(Rig(tmp_path, STOCK).run(work).findings).id == "F15"

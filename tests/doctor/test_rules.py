@@ -43,7 +43,7 @@ def stock(version: str = "1.0.0_0130", **more: object) -> Observation:
 
 def evidence(seen: Observation, *symptoms: str, **more: object) -> Evidence:
     """A unit that was heard and read."""
-    found = {"unit": UNIT, "air": AIR, "contact": Contact(seen), "told": understand(symptoms)} | more
+    found = {"unit": UNIT, "air": AIR, "contact": Contact(seen), "complaint": understand(symptoms)} | more
     return Evidence(**found)  # type: ignore[arg-type]
 
 

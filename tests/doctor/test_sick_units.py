@@ -13,7 +13,7 @@ from mitherm.model.sighting import Sighting
 from mitherm.ops.bench import Bench
 from mitherm.ops.doctor.examine import Examination, examine
 from mitherm.ops.doctor.host import Host
-from mitherm.ops.doctor.symptoms import Told, understand
+from mitherm.ops.doctor.symptoms import Complaint, understand
 from mitherm.virtual.firmware.gatt_stock import stock_table
 from mitherm.virtual.loopback.client import LoopbackClient, services_of
 from rig import Rig
@@ -45,7 +45,9 @@ class Stale:
         return client  # type: ignore[no-any-return]
 
 
-def ask(rig: Rig, unit: str | None, told: Told, *, stale: bool = False, host: Host | None = None) -> Examination:
+def ask(
+    rig: Rig, unit: str | None, complaint: Complaint, *, stale: bool = False, host: Host | None = None
+) -> Examination:
     """`mitherm doctor` on a fresh bench."""
 
     async def work(bench: Bench) -> Examination:
@@ -55,14 +57,14 @@ def ask(rig: Rig, unit: str | None, told: Told, *, stale: bool = False, host: Ho
     return rig.run(work)
 
 
-def told_by(case: Case) -> Told:
+def complaint_of(case: Case) -> Complaint:
     """What the user of this unit says."""
-    return understand((case.symptom,)) if case.symptom else Told()
+    return understand((case.symptom,)) if case.symptom else Complaint()
 
 
 def examined(rig: Rig, case: Case) -> Examination:
     """One unit by its address."""
-    return ask(rig, str(case.address), told_by(case), stale=case.stage == "stale-services")
+    return ask(rig, str(case.address), complaint_of(case), stale=case.stage == "stale-services")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
@@ -89,7 +91,7 @@ def test_a_whole_fleet(tmp_path: Path) -> None:
     for case in fleet:
         if case.stage is not None:
             STAGES[case.stage](Patient(rig, case))
-    findings = ask(rig, None, Told()).findings
+    findings = ask(rig, None, Complaint()).findings
     assert {case.label: [one.id for one in findings if one.unit == case.address] for case in fleet} == {
         case.label: [case.finding] for case in fleet
     }
@@ -104,8 +106,8 @@ def _unknown(case: Case) -> bool:
 def test_nothing_is_wrong_with_healthy_units(tmp_path: Path, spec: str) -> None:
     """No finding."""
     rig = Rig(tmp_path, spec)
-    assert ask(rig, None, Told()).findings == []
-    assert ask(rig, None, Told()).units
+    assert ask(rig, None, Complaint()).findings == []
+    assert ask(rig, None, Complaint()).units
 
 
 def test_every_failure_has_a_sick_unit() -> None:

@@ -43,7 +43,7 @@ def bundle(done: Examination) -> bytes:
         "versions": versions(),
         "system": {"os": platform.platform(), "python": platform.python_version(), "platform": sys.platform},
         "host": _host(host.host),
-        "told": sorted(host.told.names),
+        "told": sorted(host.complaint.names),
         "findings": [finding(each) for each in done.findings],
         "units": [_unit(one) for one in done.evidence if one.unit is not None],
         "journal": [_run(run) for run in host.runs[-RUNS:]],
@@ -100,7 +100,7 @@ def _host(host: Host) -> Document:
 
 
 def _unit(one: Evidence) -> Document:
-    air, contact, seen = one.air, one.contact, one.seen
+    air, contact, observation = one.air, one.contact, one.observation
     return {
         "address": str(one.unit),
         "air": {
@@ -116,16 +116,16 @@ def _unit(one: Evidence) -> Document:
         },
         "problem": contact.problem if contact is not None else None,
         "protected": contact.protected if contact is not None else None,
-        "firmware": seen.label if seen is not None else None,
-        "model": seen.identity.model if seen is not None else None,
-        "hardware": seen.identity.hardware_string if seen is not None else None,
-        "confidence": seen.identity.confidence if seen is not None else None,
-        "reasons": list(seen.identity.evidence) if seen is not None else [],
-        "services": list(seen.gatt.service_uuids) if seen is not None else [],
-        "battery_mv": seen.battery_mv if seen is not None else None,
-        "did": seen.did if seen is not None else None,
-        "mi_generation": seen.mi_generation if seen is not None else None,
-        "registered": seen.registered if seen is not None else None,
+        "firmware": observation.label if observation is not None else None,
+        "model": observation.identity.model if observation is not None else None,
+        "hardware": observation.identity.hardware_string if observation is not None else None,
+        "confidence": observation.identity.confidence if observation is not None else None,
+        "reasons": list(observation.identity.evidence) if observation is not None else [],
+        "services": list(observation.gatt.service_uuids) if observation is not None else [],
+        "battery_mv": observation.battery_mv if observation is not None else None,
+        "did": observation.did if observation is not None else None,
+        "mi_generation": observation.mi_generation if observation is not None else None,
+        "registered": observation.registered if observation is not None else None,
         "keys": [
             {"fingerprint": key.keys.fingerprint, "origin": key.origin, "kind": key.kind}
             for key in sorted((*one.access.generations, *one.access.beacon_keys), key=lambda key: key.created)

@@ -51,29 +51,29 @@ async def contact(bench: Bench, address: Address, sighting: Sighting, *, history
         answers = await retry(lambda: _once(bench, address, sighting, history), trouble, attempts=ATTEMPTS)
     except trouble as problem:
         return Contact(problem=f"{ATTEMPTS} connections failed: {problem.message}")
-    return replace(answers, seen=await _registered(bench, sighting, answers.seen))
+    return replace(answers, observation=await _registered(bench, sighting, answers.observation))
 
 
 async def _once(bench: Bench, address: Address, sighting: Sighting, history: bool) -> Contact:
     async with Link(bench.radio, sighting) as link:
         protected, config = await _command(link)
-        seen = await inspect_link(link, address, sighting, weigh=True)
-        clock = await _clock(link, seen) if history else None
+        observation = await inspect_link(link, address, sighting, weigh=True)
+        clock = await _clock(link, observation) if history else None
         if link.lost:
             link_lost = "the unit dropped the link while it was read"
             raise LinkError(link_lost)
     return Contact(
-        seen=seen,
+        observation=observation,
         protected=protected,
-        config=config if seen.family is Family.PVVX else None,
+        config=config if observation.family is Family.PVVX else None,
         newest_record_s=clock,
     )
 
 
 async def _command(link: Link) -> tuple[bool, bytes | None]:
     """Whether pvvx' command characteristic wants pairing, and its value: version and configuration."""
-    found = link.gatt.find(uuids.CUSTOM_COMMAND)
-    if found is None or "read" not in found.properties:
+    characteristic = link.gatt.find(uuids.CUSTOM_COMMAND)
+    if characteristic is None or "read" not in characteristic.properties:
         return False, None
     try:
         return False, await link.read(uuids.CUSTOM_COMMAND)
@@ -81,11 +81,11 @@ async def _command(link: Link) -> tuple[bool, bytes | None]:
         return refusal.code in _UNPAIRED, None
 
 
-async def _clock(link: Link, seen: Observation) -> int | None:
+async def _clock(link: Link, observation: Observation) -> int | None:
     """The clock of stock firmware; of pvvx the time of its newest record."""
-    if seen.family is Family.STOCK:
+    if observation.family is Family.STOCK:
         return await _tried(link, read_clock())
-    if seen.family is Family.PVVX:
+    if observation.family is Family.PVVX:
         records = await _tried(link, read_history(1))
         return records[0].time if records else None
     return None
@@ -99,28 +99,28 @@ async def _tried(link: Link, procedure: Procedure[_T]) -> _T | None:
         return None
 
 
-async def _registered(bench: Bench, sighting: Sighting, seen: Observation | None) -> Observation | None:
+async def _registered(bench: Bench, sighting: Sighting, observation: Observation | None) -> Observation | None:
     """V5, on a connection of its own."""
-    if seen is None or seen.family is not Family.STOCK or seen.registered is not None:
-        return seen
+    if observation is None or observation.family is not Family.STOCK or observation.registered is not None:
+        return observation
     try:
         async with Link(bench.radio, sighting) as link:
-            return replace(seen, registered=await is_bound(link, bench.entropy))
+            return replace(observation, registered=await is_bound(link, bench.entropy))
     except LinkError as problem:
         _log.info("%s", problem)
-        return seen
+        return observation
 
 
 async def try_tokens(bench: Bench, sighting: Sighting, tokens: Sequence[LoginToken]) -> tuple[Login, ...]:
     """Log in with each token, on a link of its own: after a mismatch the unit ignores the next one."""
-    known: dict[Secret, LoginAnswer] = {}
+    answers: dict[Secret, LoginAnswer] = {}
     tried: list[Login] = []
     for token in tokens:
-        if token.secret not in known:
-            if len(known) == MOST_TOKENS:
+        if token.secret not in answers:
+            if len(answers) == MOST_TOKENS:
                 continue
-            known[token.secret] = await _login(bench, sighting, token.secret)
-        tried.append(Login(token, known[token.secret]))
+            answers[token.secret] = await _login(bench, sighting, token.secret)
+        tried.append(Login(token, answers[token.secret]))
     return tuple(tried)
 
 

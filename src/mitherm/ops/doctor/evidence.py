@@ -14,7 +14,7 @@ from mitherm.model.access import Access, LoginToken
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
 from mitherm.ops.doctor.host import Host
-from mitherm.ops.doctor.symptoms import Told
+from mitherm.ops.doctor.symptoms import Complaint
 from mitherm.ops.next_step import NextStep, next_for
 from mitherm.store.inventory import KnownUnit
 from mitherm.store.journal import Run
@@ -56,7 +56,7 @@ class Air:
 class Contact:
     """What a connection showed (V2 to V5)."""
 
-    seen: Observation | None = None
+    observation: Observation | None = None
     problem: str | None = None
     """Why it could not be read."""
     protected: bool = False
@@ -84,7 +84,7 @@ class Login:
 class Evidence:
     """All of it. `unit` None: this computer and nothing else is judged."""
 
-    told: Told = field(default_factory=Told)
+    complaint: Complaint = field(default_factory=Complaint)
     host: Host = field(default_factory=Host)
     unit: Address | None = None
     air: Air = field(default_factory=Air)
@@ -108,26 +108,26 @@ class Evidence:
 
     def says(self, *names: str) -> bool:
         """Whether the user told one of these symptoms."""
-        return bool(self.told.names & set(names))
+        return bool(self.complaint.names & set(names))
 
     def unprompted(self, *names: str) -> bool:
         """Whether nothing was told, or one of these: for what is no trouble to somebody who has another one."""
-        return not self.told.names or self.says(*names)
+        return not self.complaint.names or self.says(*names)
 
     @property
-    def seen(self) -> Observation | None:
+    def observation(self) -> Observation | None:
         """The unit as it presented itself."""
-        return self.contact.seen if self.contact is not None else None
+        return self.contact.observation if self.contact is not None else None
 
     @property
     def stock(self) -> Observation | None:
         """The observation where stock firmware runs."""
-        return self.seen if self.seen is not None and self.seen.family is Family.STOCK else None
+        return self.observation if self.observation is not None and self.observation.family is Family.STOCK else None
 
     @property
     def custom(self) -> Observation | None:
         """The observation where pvvx or atc1441 runs."""
-        return self.seen if self.seen is not None and self.seen.family.custom else None
+        return self.observation if self.observation is not None and self.observation.family.custom else None
 
     @property
     def generation_2(self) -> Observation | None:
@@ -137,10 +137,10 @@ class Evidence:
     @property
     def next_step(self) -> NextStep | None:
         """What comes next with the unit. Tokens that it refused are none."""
-        if self.seen is None:
+        if self.observation is None:
             return None
         refuted = {login.token.secret for login in self.logins if login.answer in ("wrong", "refused")}
-        return next_for(self.seen, self.access.without(refuted))
+        return next_for(self.observation, self.access.without(refuted))
 
     @property
     def answers(self) -> set[LoginAnswer]:

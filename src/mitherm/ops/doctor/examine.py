@@ -18,7 +18,7 @@ from mitherm.ops.doctor.finding import Finding
 from mitherm.ops.doctor.host import Host, clock_problem, this_host
 from mitherm.ops.doctor.listen import Listening, listen
 from mitherm.ops.doctor.rules_link import DARK_AFTER_S, RADIO_UNUSABLE
-from mitherm.ops.doctor.symptoms import Told, understand
+from mitherm.ops.doctor.symptoms import Complaint, understand
 from mitherm.ops.doctor.table import diagnose
 from mitherm.ops.hearing.listen import all_keys, key_ring
 from mitherm.ops.hearing.receiver import Receiver
@@ -42,17 +42,17 @@ class Examination:
 
     @property
     def findings(self) -> list[Finding]:
-        """What explains a told symptom first; then the radio, the units, and the rest of the host."""
-        host, units = diagnose(self.evidence[0]), [one for each in self.evidence[1:] for one in diagnose(each)]
-        first = [one for one in host if one.id == RADIO_UNUSABLE]
-        found = [*first, *units, *(one for one in host if one not in first)]
-        return sorted(found, key=lambda one: not one.fits)
+        """What explains a symptom that the user told first; then the radio, the units, and the rest of the host."""
+        host, units = diagnose(self.evidence[0]), [finding for each in self.evidence[1:] for finding in diagnose(each)]
+        first = [finding for finding in host if finding.id == RADIO_UNUSABLE]
+        ranked = [*first, *units, *(finding for finding in host if finding not in first)]
+        return sorted(ranked, key=lambda finding: not finding.fits)
 
     @property
     def next_commands(self) -> list[str]:
         """What to type next about each unit that was looked at and for which no finding names a command."""
         answered = {finding.unit for finding in self.findings if finding.command is not None}
-        looked_at = [one for one in self.evidence if one.unit is not None and one.seen is not None]
+        looked_at = [one for one in self.evidence if one.unit is not None and one.observation is not None]
         return [next_command(one.next_step, str(one.unit)) for one in looked_at if one.unit not in answered]
 
     @property
@@ -69,24 +69,29 @@ async def doctor(
     `symptoms`: what you see, in words or as a code; `duration_s`: how long to listen. Changes nothing. Raises
     DeviceNotFound, UsageProblem for an ambiguous name and for a symptom that means nothing.
     """
-    told, used = understand(tuple(symptoms)), bench.radio.name.partition(":")[0] == "system"
-    return await examine(bench, unit, told, lambda address: this_host(address, used=used), duration_s=duration_s)
+    complaint, used = understand(tuple(symptoms)), bench.radio.name.partition(":")[0] == "system"
+    return await examine(bench, unit, complaint, lambda address: this_host(address, used=used), duration_s=duration_s)
 
 
 async def examine(
-    bench: Bench, unit: Address | str | None, told: Told, check_host: HostCheck, *, duration_s: float | None = None
+    bench: Bench,
+    unit: Address | str | None,
+    complaint: Complaint,
+    check_host: HostCheck,
+    *,
+    duration_s: float | None = None,
 ) -> Examination:
     """The host, and one unit or all that are heard or known. Raises DeviceNotFound, UsageProblem for an unknown name."""
     address = await _resolve(bench, unit)
     host = check_host(address)
     listening = _listening(bench, address)
-    await listen(bench, listening, _duration(told, duration_s))
+    await listen(bench, listening, _duration(complaint, duration_s))
     units = [address] if address is not None else _fleet(bench, listening) if unit is None else []
     if listening.problem is None and (missing := [each for each in units if listening.sighting(each) is None]):
         await listen(bench, listening, max(0.0, DARK_AFTER_S - listening.listened_s), missing)
-    evidence = [_about_host(bench, told, _with_radio(bench, host, listening), listening)]
+    evidence = [_about_host(bench, complaint, _with_radio(bench, host, listening), listening)]
     if listening.problem is None:
-        evidence += [await _about_unit(bench, told, host, listening, each) for each in units]
+        evidence += [await _about_unit(bench, complaint, host, listening, each) for each in units]
     return Examination(evidence)
 
 
@@ -100,10 +105,10 @@ async def _resolve(bench: Bench, unit: Address | str | None) -> Address | None:
         return None
 
 
-def _duration(told: Told, duration_s: float | None) -> float:
+def _duration(complaint: Complaint, duration_s: float | None) -> float:
     if duration_s is not None:
         return duration_s
-    return LISTEN_FOR_DATA_S if told.names & {"undecrypted"} else LISTEN_S
+    return LISTEN_FOR_DATA_S if complaint.names & {"undecrypted"} else LISTEN_S
 
 
 def _listening(bench: Bench, address: Address | None) -> Listening:
@@ -128,9 +133,9 @@ def _with_radio(bench: Bench, host: Host, listening: Listening) -> Host:
     return replace(host, problem=listening.problem.reason, message=listening.problem.message)
 
 
-def _about_host(bench: Bench, told: Told, host: Host, listening: Listening) -> Evidence:
+def _about_host(bench: Bench, complaint: Complaint, host: Host, listening: Listening) -> Evidence:
     return Evidence(
-        told=told,
+        complaint=complaint,
         host=host,
         air=listening.air(None),
         runs=bench.stores.journal.runs(),
@@ -138,18 +143,20 @@ def _about_host(bench: Bench, told: Told, host: Host, listening: Listening) -> E
     )
 
 
-async def _about_unit(bench: Bench, told: Told, host: Host, listening: Listening, address: Address) -> Evidence:
+async def _about_unit(
+    bench: Bench, complaint: Complaint, host: Host, listening: Listening, address: Address
+) -> Evidence:
     known = bench.stores.inventory.get(address)
     access = bench.stores.vault.access(address)
     sighting = listening.sighting(address)
-    met = await contact(bench, address, sighting, history="history" in told.names) if sighting else None
+    answers = await contact(bench, address, sighting, history="history" in complaint.names) if sighting else None
     return Evidence(
-        told=told,
+        complaint=complaint,
         host=host,
         unit=address,
         air=listening.air(address),
-        contact=met,
-        logins=await _logins(bench, sighting, met, access.tokens),
+        contact=answers,
+        logins=await _logins(bench, sighting, answers, access.tokens),
         access=access,
         saved_config=_saved_config(bench, address),
         runs=bench.stores.journal.runs(address=address),
@@ -159,11 +166,11 @@ async def _about_unit(bench: Bench, told: Told, host: Host, listening: Listening
 
 
 async def _logins(
-    bench: Bench, sighting: Sighting | None, met: Contact | None, tokens: Sequence[LoginToken]
+    bench: Bench, sighting: Sighting | None, answers: Contact | None, tokens: Sequence[LoginToken]
 ) -> tuple[Login, ...]:
     """V6, where a login can tell anything: stock firmware that is registered."""
-    seen = met.seen if met is not None else None
-    if sighting is None or seen is None or seen.family is not Family.STOCK or not seen.registered:
+    observation = answers.observation if answers is not None else None
+    if sighting is None or observation is None or observation.family is not Family.STOCK or not observation.registered:
         return ()
     return await try_tokens(bench, sighting, tokens)
 

@@ -78,13 +78,13 @@ class Finding:
     """It explains a symptom that the user told."""
 
 
-def finding(cause: Cause, proof: Proof, seen: Evidence) -> Finding:
+def finding(cause: Cause, proof: Proof, evidence: Evidence) -> Finding:
     """Put together what the cause says in general and the proof in particular."""
     command = proof.command or cause.command
-    unit = str(seen.unit or "UNIT")
-    command = command and command.replace(NEXT, next_command(seen.next_step, unit)).replace("{unit}", unit)
-    remedy, fits = proof.remedy or cause.remedy, seen.says(*cause.symptoms)
-    return Finding(cause.id, cause.title, proof.reasons, remedy, command, seen.unit, cause.also, fits)
+    unit = str(evidence.unit or "UNIT")
+    command = command and command.replace(NEXT, next_command(evidence.next_step, unit)).replace("{unit}", unit)
+    remedy, fits = proof.remedy or cause.remedy, evidence.says(*cause.symptoms)
+    return Finding(cause.id, cause.title, proof.reasons, remedy, command, evidence.unit, cause.also, fits)
 
 
 def because(*reasons: str | None, remedy: str | None = None, command: str | None = None) -> Proof:

@@ -26,10 +26,10 @@ _FROM_ACCOUNT: Final = (
     symptoms=("activating",),
     also=("F1",),
 )
-def activation_needless(seen: Evidence) -> Proof | None:
-    if seen.custom is None or not seen.says("activating"):
+def activation_needless(evidence: Evidence) -> Proof | None:
+    if evidence.custom is None or not evidence.says("activating"):
         return None
-    return because(f"{seen.custom.label} runs: it has nothing to activate")
+    return because(f"{evidence.custom.label} runs: it has nothing to activate")
 
 
 @cause(
@@ -40,9 +40,9 @@ def activation_needless(seen: Evidence) -> Proof | None:
     symptoms=("activating",),
     also=("F1",),
 )
-def activation_hangs(seen: Evidence) -> Proof | None:
-    unit = seen.generation_2
-    if unit is None or unit.did is None or not seen.says("activating"):
+def activation_hangs(evidence: Evidence) -> Proof | None:
+    unit = evidence.generation_2
+    if unit is None or unit.did is None or not evidence.says("activating"):
         return None
     return because(f"{unit.label} runs, authentication generation 2", f"its DID is {unit.did}")
 
@@ -55,9 +55,9 @@ def activation_hangs(seen: Evidence) -> Proof | None:
     symptoms=("activating",),
     also=("F1",),
 )
-def activation_refused(seen: Evidence) -> Proof | None:
-    unit = seen.generation_2
-    if unit is None or unit.did is not None or not seen.says("activating"):
+def activation_refused(evidence: Evidence) -> Proof | None:
+    unit = evidence.generation_2
+    if unit is None or unit.did is not None or not evidence.says("activating"):
         return None
     return because(f"{unit.label} runs, authentication generation 2", "it has no DID: flashers stop there")
 
@@ -70,10 +70,10 @@ def activation_refused(seen: Evidence) -> Proof | None:
     symptoms=("activating",),
     also=("F1",),
 )
-def lost_frame(seen: Evidence) -> Proof | None:
-    if seen.stock is None or seen.generation_2 is not None or not seen.says("activating"):
+def lost_frame(evidence: Evidence) -> Proof | None:
+    if evidence.stock is None or evidence.generation_2 is not None or not evidence.says("activating"):
         return None
-    return because(f"{seen.stock.label} can be activated without the cloud", holds_keys(seen), signal(seen))
+    return because(f"{evidence.stock.label} can be activated without the cloud", holds_keys(evidence), signal(evidence))
 
 
 @cause(
@@ -83,13 +83,13 @@ def lost_frame(seen: Evidence) -> Proof | None:
     command=NEXT,
     symptoms=("registration-failed",),
 )
-def registration_failed(seen: Evidence) -> Proof | None:
-    stock = seen.stock
-    if stock is None or seen.generation_2 is not None or stock.registered:
+def registration_failed(evidence: Evidence) -> Proof | None:
+    stock = evidence.stock
+    if stock is None or evidence.generation_2 is not None or stock.registered:
         return None
-    last = next((run for run in reversed(seen.runs) if run.operation == "activate"), None)
+    last = next((run for run in reversed(evidence.runs) if run.operation == "activate"), None)
     refused = last is not None and last.error == "MiAuthRefused"
-    if not (refused or seen.says("registration-failed")):
+    if not (refused or evidence.says("registration-failed")):
         return None
     return because(
         f"the unit is not registered; its DID is {stock.did or 'not set'}",
@@ -104,13 +104,18 @@ def registration_failed(seen: Evidence) -> Proof | None:
     command=NEXT,
     symptoms=("not-registered",),
 )
-def lost_binding(seen: Evidence) -> Proof | None:
-    if seen.stock is None or seen.stock.registered is not False or not seen.access.tokens or _erased_by_us(seen):
+def lost_binding(evidence: Evidence) -> Proof | None:
+    if (
+        evidence.stock is None
+        or evidence.stock.registered is not False
+        or not evidence.access.tokens
+        or _erased_by_us(evidence)
+    ):
         return None
     return because(
         "the unit answers E0: it holds no keys",
-        f"the vault has {len(seen.access.tokens)} token(s) of it",
-        f"its DID {seen.stock.did} is still there, as after the reset pad" if seen.stock.did else None,
+        f"the vault has {len(evidence.access.tokens)} token(s) of it",
+        f"its DID {evidence.stock.did} is still there, as after the reset pad" if evidence.stock.did else None,
     )
 
 
@@ -122,19 +127,19 @@ def lost_binding(seen: Evidence) -> Proof | None:
     symptoms=("undecrypted",),
     also=("F2",),
 )
-def activated_by_tool(seen: Evidence) -> Proof | None:
-    if seen.stock is None:
+def activated_by_tool(evidence: Evidence) -> Proof | None:
+    if evidence.stock is None:
         return None
-    refuted = [one for one in seen.logins if one.from_account and one.answer != "right"]
+    refuted = [one for one in evidence.logins if one.from_account and one.answer != "right"]
     stale = [one for one in refuted if one.token.generation.superseded is None]
-    proven = [one for one in seen.logins if not one.from_account and one.answer == "right"]
+    proven = [one for one in evidence.logins if not one.from_account and one.answer == "right"]
     if stale and proven:
         return because(
             f"the account's token {stale[-1].token.generation.keys.fingerprint} does not open the unit",
             f"the token {proven[0].token.generation.keys.fingerprint} of a later {proven[0].token.generation.origin} does",
             command="mitherm keys export --for ha {unit}",
         )
-    if refuted and seen.says("undecrypted") and "right" not in seen.answers:
+    if refuted and evidence.says("undecrypted") and "right" not in evidence.answers:
         return because("the unit is registered, but the account's token does not open it")
     return None
 
@@ -147,12 +152,19 @@ def activated_by_tool(seen: Evidence) -> Proof | None:
     symptoms=("login-refused",),
     also=("F2",),
 )
-def stale_token(seen: Evidence) -> Proof | None:
-    if seen.stock is None or not seen.stock.registered or not seen.says("login-refused") or "right" in seen.answers:
+def stale_token(evidence: Evidence) -> Proof | None:
+    if (
+        evidence.stock is None
+        or not evidence.stock.registered
+        or not evidence.says("login-refused")
+        or "right" in evidence.answers
+    ):
         return None
     return because(
         "the unit is registered",
-        f"none of the vault's {len(seen.logins)} token(s) opens it" if seen.logins else "the vault has no token of it",
+        f"none of the vault's {len(evidence.logins)} token(s) opens it"
+        if evidence.logins
+        else "the vault has no token of it",
     )
 
 
@@ -163,14 +175,14 @@ def stale_token(seen: Evidence) -> Proof | None:
     command=NEXT,
     symptoms=("login-silent",),
 )
-def silent_login(seen: Evidence) -> Proof | None:
-    if seen.stock is None:
+def silent_login(evidence: Evidence) -> Proof | None:
+    if evidence.stock is None:
         return None
-    silent = mute(seen) or (bool(seen.logins) and seen.answers == {"silent"})
-    if not (silent or seen.says("login-silent")):
+    silent = mute(evidence) or (bool(evidence.logins) and evidence.answers == {"silent"})
+    if not (silent or evidence.says("login-silent")):
         return None
     return because(
-        f"{seen.stock.label} answers reads",
+        f"{evidence.stock.label} answers reads",
         "its authentication does not answer" if silent else "its authentication answers again on a new connection",
     )
 
@@ -182,13 +194,15 @@ def silent_login(seen: Evidence) -> Proof | None:
     command="mitherm flash {unit} IMAGE",
     symptoms=("ota-disconnect",),
 )
-def not_logged_in(seen: Evidence) -> Proof | None:
-    if seen.stock is None or not seen.says("ota-disconnect"):
+def not_logged_in(evidence: Evidence) -> Proof | None:
+    if evidence.stock is None or not evidence.says("ota-disconnect"):
         return None
-    return because(f"{seen.stock.label} ends the link with 0x13 when an update starts without a login")
+    return because(f"{evidence.stock.label} ends the link with 0x13 when an update starts without a login")
 
 
-def _erased_by_us(seen: Evidence) -> bool:
+def _erased_by_us(evidence: Evidence) -> bool:
     """Whether the keys are gone because the user had them erased here."""
-    newest = max((one.confirmed or one.created for one in seen.access.generations), default=None)
-    return any(newest is not None and (run.finished or run.started) > newest and erased_keys(run) for run in seen.runs)
+    newest = max((one.confirmed or one.created for one in evidence.access.generations), default=None)
+    return any(
+        newest is not None and (run.finished or run.started) > newest and erased_keys(run) for run in evidence.runs
+    )

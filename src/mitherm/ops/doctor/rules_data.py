@@ -29,14 +29,14 @@ _PROBED: Final = ("hw_ver", "lp_measures", "")
     symptoms=("login-refused",),
     also=("mi-home-29/15",),
 )
-def old_token(seen: Evidence) -> Proof | None:
-    if seen.stock is None or not seen.logins or not seen.answers <= {"wrong", "refused"}:
+def old_token(evidence: Evidence) -> Proof | None:
+    if evidence.stock is None or not evidence.logins or not evidence.answers <= {"wrong", "refused"}:
         return None
-    keys = [key.reveal() for key in seen.access.bind_keys]
-    mixed = any(key.startswith(login.token.secret.reveal()) for login in seen.logins for key in keys)
-    newest = max(login.token.generation.created for login in seen.logins)
+    keys = [key.reveal() for key in evidence.access.bind_keys]
+    mixed = any(key.startswith(login.token.secret.reveal()) for login in evidence.logins for key in keys)
+    newest = max(login.token.generation.created for login in evidence.logins)
     return because(
-        f"none of the {len(seen.logins)} token(s) in the vault opens the unit",
+        f"none of the {len(evidence.logins)} token(s) in the vault opens the unit",
         "a token is the beginning of a bind key: it was typed into the wrong field" if mixed else None,
         f"the newest is of {newest:%Y-%m-%d}; the unit got others since" if not mixed else None,
     )
@@ -50,10 +50,14 @@ def old_token(seen: Evidence) -> Proof | None:
     symptoms=("activating",),
     also=("mi-home-29/10", "mi-home-29/11"),
 )
-def keys_from_account(seen: Evidence) -> Proof | None:
-    if seen.generation_2 is None or seen.access.can_log_in or not seen.unprompted("activating", "login-refused"):
+def keys_from_account(evidence: Evidence) -> Proof | None:
+    if (
+        evidence.generation_2 is None
+        or evidence.access.can_log_in
+        or not evidence.unprompted("activating", "login-refused")
+    ):
         return None
-    return because(f"{seen.generation_2.label} refuses activation by a tool", "the vault has no token of it")
+    return because(f"{evidence.generation_2.label} refuses activation by a tool", "the vault has no token of it")
 
 
 @cause(
@@ -64,9 +68,9 @@ def keys_from_account(seen: Evidence) -> Proof | None:
     symptoms=("did-refused",),
     also=("mi-home-29/1",),
 )
-def foreign_identity(seen: Evidence) -> Proof | None:
-    unit = seen.custom
-    if unit is None or unit.records is None or unit.records.empty or not seen.says("did-refused"):
+def foreign_identity(evidence: Evidence) -> Proof | None:
+    unit = evidence.custom
+    if unit is None or unit.records is None or unit.records.empty or not evidence.says("did-refused"):
         return None
     did = unit.records.did_text
     return because(
@@ -83,12 +87,12 @@ def foreign_identity(seen: Evidence) -> Proof | None:
     command="mitherm config apply {unit} --backup",
     symptoms=("settings-lost",),
 )
-def settings_lost(seen: Evidence) -> Proof | None:
-    found = seen.contact.config if seen.contact is not None else None
-    if found is None or seen.saved_config is None:
+def settings_lost(evidence: Evidence) -> Proof | None:
+    found = evidence.contact.config if evidence.contact is not None else None
+    if found is None or evidence.saved_config is None:
         return None
     try:
-        now, saved = Config.from_bytes(found), Config.from_bytes(seen.saved_config)
+        now, saved = Config.from_bytes(found), Config.from_bytes(evidence.saved_config)
     except DecodeError:
         return None
     if now.version != saved.version:
@@ -107,9 +111,9 @@ def settings_lost(seen: Evidence) -> Proof | None:
     command="mitherm keys test {unit}",
     symptoms=("undecrypted",),
 )
-def not_decrypted(seen: Evidence) -> Proof | None:
-    air = seen.air
-    if not air.encrypted or air.decrypted or not seen.access.bind_keys:
+def not_decrypted(evidence: Evidence) -> Proof | None:
+    air = evidence.air
+    if not air.encrypted or air.decrypted or not evidence.access.bind_keys:
         return None
     stock = BeaconFormat.MIBEACON in air.formats
     return because(
@@ -127,22 +131,22 @@ def not_decrypted(seen: Evidence) -> Proof | None:
     command="mitherm config set {unit} advertising_type=bthome",
     symptoms=("home-assistant",),
 )
-def receiver_shows_nothing(seen: Evidence) -> Proof | None:
-    air = seen.air
-    if keys_from_account.judge(seen) is not None:
+def receiver_shows_nothing(evidence: Evidence) -> Proof | None:
+    air = evidence.air
+    if keys_from_account.judge(evidence) is not None:
         return None
     if (
         air.encrypted
         and not air.decrypted
-        and not seen.access.bind_keys
-        and seen.unprompted("home-assistant", "undecrypted")
+        and not evidence.access.bind_keys
+        and evidence.unprompted("home-assistant", "undecrypted")
     ):
         return because(
             f"{air.encrypted} encrypted beacon(s) heard, and the vault has no bind key of the unit",
             command=FETCH,
         )
     unread = sorted(one for one in air.formats if one.environmental)
-    if not seen.says("home-assistant") or not air.heard or not (unread or air.encrypted):
+    if not evidence.says("home-assistant") or not air.heard or not (unread or air.encrypted):
         return None
     return because(
         f"the unit sends {', '.join(unread or sorted(air.formats))}",
@@ -157,9 +161,9 @@ def receiver_shows_nothing(seen: Evidence) -> Proof | None:
     command=_CLOCK,
     symptoms=("history",),
 )
-def history_holes(seen: Evidence) -> Proof | None:
-    contact = seen.contact
-    if contact is None or not seen.says("history"):
+def history_holes(evidence: Evidence) -> Proof | None:
+    contact = evidence.contact
+    if contact is None or not evidence.says("history"):
         return None
     clock = contact.newest_record_s
     unset = clock is not None and clock < SET_SINCE_S
@@ -186,12 +190,12 @@ def history_holes(seen: Evidence) -> Proof | None:
     symptoms=("wire",),
     about="host",
 )
-def wire_silent(seen: Evidence) -> Proof | None:
-    last = _last(seen, "wire")
+def wire_silent(evidence: Evidence) -> Proof | None:
+    last = _last(evidence, "wire")
     failed = last is not None and last.outcome in (Outcome.FAILED, Outcome.INTERRUPTED)
-    if not (seen.says("wire") or failed):
+    if not (evidence.says("wire") or failed):
         return None
-    ports = seen.host.ports
+    ports = evidence.host.ports
     slow = [port for port in ports if port.latency_ms is not None and port.latency_ms > 1]
     return because(
         f"the journal's last {last.operation} ended with {last.error}" if failed and last is not None else None,
@@ -209,16 +213,16 @@ def wire_silent(seen: Evidence) -> Proof | None:
     symptoms=("catalogue",),
     about="host",
 )
-def library_damaged(seen: Evidence) -> Proof | None:
-    last = _last(seen, "firmware fetch")
+def library_damaged(evidence: Evidence) -> Proof | None:
+    last = _last(evidence, "firmware fetch")
     failed = last is not None and last.outcome is Outcome.FAILED
-    if not (seen.damaged_images or failed or seen.says("catalogue")):
+    if not (evidence.damaged_images or failed or evidence.says("catalogue")):
         return None
     return because(
-        *(f"{name} in the library is not what its SHA-256 says" for name in seen.damaged_images),
+        *(f"{name} in the library is not what its SHA-256 says" for name in evidence.damaged_images),
         f"the journal's last firmware fetch ended with {last.error}" if failed and last is not None else None,
-        "no image in the library is damaged" if not seen.damaged_images else None,
-        command=f"mitherm firmware fetch {seen.damaged_images[0]}" if seen.damaged_images else None,
+        "no image in the library is damaged" if not evidence.damaged_images else None,
+        command=f"mitherm firmware fetch {evidence.damaged_images[0]}" if evidence.damaged_images else None,
     )
 
 
@@ -230,19 +234,19 @@ def library_damaged(seen: Evidence) -> Proof | None:
     symptoms=("history",),
     about="host",
 )
-def host_clock(seen: Evidence) -> Proof | None:
+def host_clock(evidence: Evidence) -> Proof | None:
     """F19 as far as this computer is to blame."""
-    if seen.host.clock is None:
+    if evidence.host.clock is None:
         return None
     return because(
-        seen.host.clock,
+        evidence.host.clock,
         remedy="Set the clock of this computer: units get their time from it.",
         command="timedatectl set-ntp true",
     )
 
 
-def _last(seen: Evidence, operation: str) -> Run | None:
-    return next((run for run in reversed(seen.runs) if run.operation.startswith(operation)), None)
+def _last(evidence: Evidence, operation: str) -> Run | None:
+    return next((run for run in reversed(evidence.runs) if run.operation.startswith(operation)), None)
 
 
 def _logging_off(config: bytes | None) -> bool:

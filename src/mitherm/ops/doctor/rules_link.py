@@ -38,14 +38,14 @@ _CURES: Final[dict[str, tuple[str, str]]] = {
     symptoms=("nothing-found",),
     about="host",
 )
-def radio_unusable(seen: Evidence) -> Proof | None:
-    host = seen.host
+def radio_unusable(evidence: Evidence) -> Proof | None:
+    host = evidence.host
     if host.problem is not None:
         remedy, command = _cure(host)
         return because(host.message or "the radio cannot be used", *_host_facts(host), remedy=remedy, command=command)
-    deaf = seen.air.listened_s > 0 and not seen.air.others and not seen.air.heard
-    if deaf and (host.checked or seen.says("nothing-found")):
-        return because(f"not one advert of anything in {seen.air.listened_s:.0f} s", *_host_facts(host))
+    deaf = evidence.air.listened_s > 0 and not evidence.air.others and not evidence.air.heard
+    if deaf and (host.checked or evidence.says("nothing-found")):
+        return because(f"not one advert of anything in {evidence.air.listened_s:.0f} s", *_host_facts(host))
     return None
 
 
@@ -58,14 +58,18 @@ def radio_unusable(seen: Evidence) -> Proof | None:
     ),
     symptoms=("blank-display",),
 )
-def dead(seen: Evidence) -> Proof | None:
-    if not _missing(seen) or (_was_custom(seen) and not _bad_update(seen) and not seen.says("blank-display")):
+def dead(evidence: Evidence) -> Proof | None:
+    if not _missing(evidence) or (
+        _was_custom(evidence) and not _bad_update(evidence) and not evidence.says("blank-display")
+    ):
         return None
-    update = seen.last_update
+    update = evidence.last_update
     return because(
-        f"no advert in {seen.air.listened_s:.0f} s",
-        f"{seen.air.others} adverts of other devices: the radio hears" if seen.air.others else None,
-        f"the last update ({update.steps[-1]}) was not verified" if update is not None and _bad_update(seen) else None,
+        f"no advert in {evidence.air.listened_s:.0f} s",
+        f"{evidence.air.others} adverts of other devices: the radio hears" if evidence.air.others else None,
+        f"the last update ({update.steps[-1]}) was not verified"
+        if update is not None and _bad_update(evidence)
+        else None,
     )
 
 
@@ -76,14 +80,14 @@ def dead(seen: Evidence) -> Proof | None:
     command="mitherm scan --duration 60",
     symptoms=("vanished",),
 )
-def vanished(seen: Evidence) -> Proof | None:
-    if not _missing(seen) or _bad_update(seen) or seen.says("blank-display"):
+def vanished(evidence: Evidence) -> Proof | None:
+    if not _missing(evidence) or _bad_update(evidence) or evidence.says("blank-display"):
         return None
-    if not (_was_custom(seen) or seen.says("vanished")):
+    if not (_was_custom(evidence) or evidence.says("vanished")):
         return None
-    known = seen.known
+    known = evidence.known
     return because(
-        f"no advert in {seen.air.listened_s:.0f} s",
+        f"no advert in {evidence.air.listened_s:.0f} s",
         f"{known.family} {known.version or ''} ran when it was last seen".replace("  ", " ")
         if known is not None
         else None,
@@ -98,18 +102,18 @@ def vanished(seen: Evidence) -> Proof | None:
     symptoms=("no-services",),
     blinding=True,
 )
-def stale_services(seen: Evidence) -> Proof | None:
-    if seen.seen is None:
+def stale_services(evidence: Evidence) -> Proof | None:
+    if evidence.observation is None:
         return None
-    custom_air = any(one.custom for one in seen.air.formats)
-    family = seen.seen.family
-    known = custom_air or BeaconFormat.MIBEACON in seen.air.formats
+    custom_air = any(one.custom for one in evidence.air.formats)
+    family = evidence.observation.family
+    known = custom_air or BeaconFormat.MIBEACON in evidence.air.formats
     if not ((custom_air and family is Family.STOCK) or (known and family.strange)):
         return None
     return because(
-        f"adverts are {', '.join(sorted(seen.air.formats))}",
+        f"adverts are {', '.join(sorted(evidence.air.formats))}",
         f"the services are those of {family if family is not Family.UNKNOWN else 'no firmware'}",
-        "BlueZ keeps a service table of this unit" if seen.host.cached else None,
+        "BlueZ keeps a service table of this unit" if evidence.host.cached else None,
     )
 
 
@@ -120,10 +124,10 @@ def stale_services(seen: Evidence) -> Proof | None:
     command="bluetoothctl pair {unit}",
     symptoms=("pin",),
 )
-def pin_set(seen: Evidence) -> Proof | None:
-    if seen.contact is None or not seen.contact.protected:
+def pin_set(evidence: Evidence) -> Proof | None:
+    if evidence.contact is None or not evidence.contact.protected:
         return None
-    return because("the unit refuses its command characteristic without pairing", _label(seen))
+    return because("the unit refuses its command characteristic without pairing", _label(evidence))
 
 
 @cause(
@@ -133,18 +137,20 @@ def pin_set(seen: Evidence) -> Proof | None:
     command="mitherm info {unit}",
     symptoms=("gatt-failed",),
 )
-def weak_link(seen: Evidence) -> Proof | None:
-    contact = seen.contact
+def weak_link(evidence: Evidence) -> Proof | None:
+    contact = evidence.contact
     if contact is None or contact.protected:
         return None
-    weak = _weak_cell(seen)
+    weak = _weak_cell(evidence)
     if not (weak or contact.problem):
         return None
-    far = seen.air.rssi_dbm is not None and seen.air.rssi_dbm <= WEAK_DBM
+    far = evidence.air.rssi_dbm is not None and evidence.air.rssi_dbm <= WEAK_DBM
     return because(
         contact.problem,
         *weak,
-        f"signal {seen.air.rssi_dbm} dBm{': too far away' if far else ''}" if seen.air.rssi_dbm is not None else None,
+        f"signal {evidence.air.rssi_dbm} dBm{': too far away' if far else ''}"
+        if evidence.air.rssi_dbm is not None
+        else None,
         remedy="Put in a fresh cell." if weak else "Go nearer than one metre; a better adapter helps." if far else None,
     )
 
@@ -172,9 +178,9 @@ def _host_facts(host: Host) -> tuple[str | None, ...]:
     )
 
 
-def _weak_cell(seen: Evidence) -> tuple[str, ...]:
+def _weak_cell(evidence: Evidence) -> tuple[str, ...]:
     """What shows that the cell gives way under the load of a link."""
-    unit, idle = seen.seen, seen.air.idle_mv
+    unit, idle = evidence.observation, evidence.air.idle_mv
     if unit is None:
         return ()
     if unit.battery_mv is None:
@@ -187,20 +193,20 @@ def _weak_cell(seen: Evidence) -> tuple[str, ...]:
     return (load, f"{idle} mV without it") if idle is not None else (load,)
 
 
-def _label(seen: Evidence) -> str | None:
-    return f"{seen.seen.label} runs" if seen.seen is not None else None
+def _label(evidence: Evidence) -> str | None:
+    return f"{evidence.observation.label} runs" if evidence.observation is not None else None
 
 
-def _missing(seen: Evidence) -> bool:
+def _missing(evidence: Evidence) -> bool:
     """Not heard, by a radio that works: this computer's must have heard somebody else."""
-    air = seen.air
-    return air.listened_s > 0 and not air.heard and (air.others > 0 or not seen.host.checked)
+    air = evidence.air
+    return air.listened_s > 0 and not air.heard and (air.others > 0 or not evidence.host.checked)
 
 
-def _was_custom(seen: Evidence) -> bool:
-    return seen.known is not None and seen.known.family is not None and seen.known.family.custom
+def _was_custom(evidence: Evidence) -> bool:
+    return evidence.known is not None and evidence.known.family is not None and evidence.known.family.custom
 
 
-def _bad_update(seen: Evidence) -> bool:
-    update = seen.last_update
+def _bad_update(evidence: Evidence) -> bool:
+    update = evidence.last_update
     return update is not None and update.outcome not in (Outcome.VERIFIED, Outcome.NOTHING_TO_DO, Outcome.DRY_RUN)

@@ -29,10 +29,10 @@ _NO_HARDWARE: Final = ("", "0000")
     command=READY,
     symptoms=("no-mi-service",),
 )
-def custom_firmware(seen: Evidence) -> Proof | None:
-    if seen.custom is None or not seen.says("no-mi-service", "did-refused"):
+def custom_firmware(evidence: Evidence) -> Proof | None:
+    if evidence.custom is None or not evidence.says("no-mi-service", "did-refused"):
         return None
-    return because(f"{seen.custom.label} runs", "service 1F10 is there, Mi Home's characteristics are not")
+    return because(f"{evidence.custom.label} runs", "service 1F10 is there, Mi Home's characteristics are not")
 
 
 @cause(
@@ -42,15 +42,15 @@ def custom_firmware(seen: Evidence) -> Proof | None:
     command="mitherm info {unit}",
     symptoms=("no-mi-service",),
 )
-def link_trouble(seen: Evidence) -> Proof | None:
-    if seen.stock is None or not seen.says("no-mi-service"):
+def link_trouble(evidence: Evidence) -> Proof | None:
+    if evidence.stock is None or not evidence.says("no-mi-service"):
         return None
-    if any(seen.stock.gatt.find(char) is None for char in (uuids.MI_CONTROL, uuids.MI_PARCELS)):
+    if any(evidence.stock.gatt.find(char) is None for char in (uuids.MI_CONTROL, uuids.MI_PARCELS)):
         return None
     return because(
-        f"{seen.stock.label} offers the complete Mi service",
-        signal(seen),
-        "the unit does not answer on it" if mute(seen) else None,
+        f"{evidence.stock.label} offers the complete Mi service",
+        signal(evidence),
+        "the unit does not answer on it" if mute(evidence) else None,
     )
 
 
@@ -65,10 +65,14 @@ def link_trouble(seen: Evidence) -> Proof | None:
     symptoms=("did-refused",),
     also=("F6",),
 )
-def invented_did(seen: Evidence) -> Proof | None:
-    if seen.stock is None or not seen.stock.invented_did or not seen.unprompted("did-refused", "no-mi-service"):
+def invented_did(evidence: Evidence) -> Proof | None:
+    if (
+        evidence.stock is None
+        or not evidence.stock.invented_did
+        or not evidence.unprompted("did-refused", "no-mi-service")
+    ):
         return None
-    return because(f"the unit reports the DID {seen.stock.did}", "no cloud ever issued it: a flasher made it up")
+    return because(f"the unit reports the DID {evidence.stock.did}", "no cloud ever issued it: a flasher made it up")
 
 
 @cause(
@@ -81,10 +85,10 @@ def invented_did(seen: Evidence) -> Proof | None:
     symptoms=("did-refused",),
     also=("F16",),
 )
-def no_hardware_string(seen: Evidence) -> Proof | None:
-    if seen.stock is None or not seen.says("did-refused") or seen.stock.invented_did:
+def no_hardware_string(evidence: Evidence) -> Proof | None:
+    if evidence.stock is None or not evidence.says("did-refused") or evidence.stock.invented_did:
         return None
-    text = seen.stock.identity.hardware_string or ""
+    text = evidence.stock.identity.hardware_string or ""
     if text not in _NO_HARDWARE:
         return None
     return because(f"the hardware string (2A27) is {text!r}: 0x55000 is blank", "not proved to be the cause of -29")
@@ -100,13 +104,13 @@ def no_hardware_string(seen: Evidence) -> Proof | None:
         "after-update",
     ),
 )
-def updated_by_app(seen: Evidence) -> Proof | None:
-    unit = seen.generation_2
-    if unit is None or not seen.says("did-refused") or unit.invented_did:
+def updated_by_app(evidence: Evidence) -> Proof | None:
+    unit = evidence.generation_2
+    if unit is None or not evidence.says("did-refused") or unit.invented_did:
         return None
-    before = seen.known.version if seen.known is not None and seen.known.family is Family.STOCK else None
+    before = evidence.known.version if evidence.known is not None and evidence.known.family is Family.STOCK else None
     updated = before is not None and not account_line(before)
-    if not (updated or seen.says("after-update") or (unit.did is None and not _was_custom(seen))):
+    if not (updated or evidence.says("after-update") or (unit.did is None and not _was_custom(evidence))):
         return None
     return because(
         f"{unit.label} runs, authentication generation 2",
@@ -121,10 +125,15 @@ def updated_by_app(seen: Evidence) -> Proof | None:
     command=f"{READY} --fresh",
     symptoms=("did-refused",),
 )
-def foreign_binding(seen: Evidence) -> Proof | None:
-    if seen.stock is None or not seen.says("did-refused") or seen.stock.did is None or seen.stock.invented_did:
+def foreign_binding(evidence: Evidence) -> Proof | None:
+    if (
+        evidence.stock is None
+        or not evidence.says("did-refused")
+        or evidence.stock.did is None
+        or evidence.stock.invented_did
+    ):
         return None
-    return because(f"the DID {seen.stock.did} looks genuine", holds_keys(seen))
+    return because(f"the DID {evidence.stock.did} looks genuine", holds_keys(evidence))
 
 
 @cause(
@@ -134,13 +143,19 @@ def foreign_binding(seen: Evidence) -> Proof | None:
     command=READY,
     symptoms=("did-refused",),
 )
-def old_entry(seen: Evidence) -> Proof | None:
-    stock = seen.stock
-    if stock is None or not seen.says("did-refused") or not stock.did_read or stock.did is not None or stock.registered:
+def old_entry(evidence: Evidence) -> Proof | None:
+    stock = evidence.stock
+    if (
+        stock is None
+        or not evidence.says("did-refused")
+        or not stock.did_read
+        or stock.did is not None
+        or stock.registered
+    ):
         return None
-    if seen.generation_2 is not None and not _was_custom(seen):
+    if evidence.generation_2 is not None and not _was_custom(evidence):
         return None
-    return because("the unit has no DID", "it is not registered (it answers E0)", _history(seen))
+    return because("the unit has no DID", "it is not registered (it answers E0)", _history(evidence))
 
 
 @cause(
@@ -150,34 +165,34 @@ def old_entry(seen: Evidence) -> Proof | None:
     command="mitherm info {unit}",
     symptoms=("version-unknown",),
 )
-def app_too_old(seen: Evidence) -> Proof | None:
-    if seen.generation_2 is None or not seen.says("version-unknown"):
+def app_too_old(evidence: Evidence) -> Proof | None:
+    if evidence.generation_2 is None or not evidence.says("version-unknown"):
         return None
-    return because(f"{seen.generation_2.label} speaks authentication version 2", "-37: this app does not know it")
+    return because(f"{evidence.generation_2.label} speaks authentication version 2", "-37: this app does not know it")
 
 
-def mute(seen: Evidence) -> bool:
+def mute(evidence: Evidence) -> bool:
     """Whether stock firmware answers reads, but neither A2 nor a login."""
-    stock = seen.stock
+    stock = evidence.stock
     return stock is not None and stock.mi_generation is None and stock.registered is None
 
 
-def signal(seen: Evidence) -> str | None:
-    return f"signal {seen.air.rssi_dbm} dBm" if seen.air.rssi_dbm is not None else None
+def signal(evidence: Evidence) -> str | None:
+    return f"signal {evidence.air.rssi_dbm} dBm" if evidence.air.rssi_dbm is not None else None
 
 
-def holds_keys(seen: Evidence) -> str | None:
-    registered = seen.stock.registered if seen.stock is not None else None
+def holds_keys(evidence: Evidence) -> str | None:
+    registered = evidence.stock.registered if evidence.stock is not None else None
     return {True: "the unit is registered", False: "the unit is not registered", None: None}[registered]
 
 
-def _was_custom(seen: Evidence) -> bool:
-    custom = seen.known is not None and seen.known.family is not None and seen.known.family.custom
-    return custom or any(map(erased_keys, seen.runs))
+def _was_custom(evidence: Evidence) -> bool:
+    custom = evidence.known is not None and evidence.known.family is not None and evidence.known.family.custom
+    return custom or any(map(erased_keys, evidence.runs))
 
 
-def _history(seen: Evidence) -> str | None:
-    return "it ran custom firmware before" if _was_custom(seen) else None
+def _history(evidence: Evidence) -> str | None:
+    return "it ran custom firmware before" if _was_custom(evidence) else None
 
 
 def erased_keys(run: Run) -> bool:

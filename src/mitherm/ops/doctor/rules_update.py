@@ -31,11 +31,11 @@ _STATUS: Final = {
     symptoms=("old-firmware",),
     also=("F14",),
 )
-def signature_refused(seen: Evidence) -> Proof | None:
-    unit = seen.generation_2
-    if unit is None or not (_came_back(seen) or seen.says("old-firmware")):
+def signature_refused(evidence: Evidence) -> Proof | None:
+    unit = evidence.generation_2
+    if unit is None or not (_came_back(evidence) or evidence.says("old-firmware")):
         return None
-    return because(f"{unit.label} still runs and accepts signed images only", _transferred(seen))
+    return because(f"{unit.label} still runs and accepts signed images only", _transferred(evidence))
 
 
 @cause(
@@ -45,15 +45,21 @@ def signature_refused(seen: Evidence) -> Proof | None:
     command="mitherm bring {unit} --to pvvx",
     symptoms=("transfer-breaks",),
 )
-def transfer_broke(seen: Evidence) -> Proof | None:
-    update = _failed_update(seen)
-    if update is None or seen.seen is None or update.error not in _BROKEN | {"KeyboardInterrupt", "CancelledError"}:
+def transfer_broke(evidence: Evidence) -> Proof | None:
+    update = _failed_update(evidence)
+    if (
+        update is None
+        or evidence.observation is None
+        or update.error not in _BROKEN | {"KeyboardInterrupt", "CancelledError"}
+    ):
         return None
     return because(
         f"{update.steps[-1].label} was {'cut off' if update.error is None else f'ended by {update.error}'}",
-        f"{seen.seen.label} runs: the unit is unharmed",
-        f"signal {seen.air.rssi_dbm} dBm" if seen.air.rssi_dbm is not None else None,
-        f"supply {seen.seen.battery_mv} mV under load" if seen.seen.battery_mv is not None else None,
+        f"{evidence.observation.label} runs: the unit is unharmed",
+        f"signal {evidence.air.rssi_dbm} dBm" if evidence.air.rssi_dbm is not None else None,
+        f"supply {evidence.observation.battery_mv} mV under load"
+        if evidence.observation.battery_mv is not None
+        else None,
         command=_again(update),
     )
 
@@ -65,15 +71,15 @@ def transfer_broke(seen: Evidence) -> Proof | None:
     command="mitherm bring {unit} --to pvvx",
     symptoms=("ota-status",),
 )
-def status_code(seen: Evidence) -> Proof | None:
-    status = seen.told.status
-    update = _failed_update(seen)
+def status_code(evidence: Evidence) -> Proof | None:
+    status = evidence.complaint.status
+    update = _failed_update(evidence)
     if status is not None:
         return because(f"status {status}: {_STATUS[status]}", "units never send the code: the program inferred it")
-    if update is None or not _came_back(seen) or seen.generation_2 is not None or seen.seen is None:
+    if update is None or not _came_back(evidence) or evidence.generation_2 is not None or evidence.observation is None:
         return None
     return because(
-        f"{update.steps[-1].label} was transferred completely, but {seen.seen.label} runs",
+        f"{update.steps[-1].label} was transferred completely, but {evidence.observation.label} runs",
         "this firmware checks no signature: the end was lost (status 5), or the image damaged (6)",
         command=_again(update),
     )
@@ -86,15 +92,15 @@ def status_code(seen: Evidence) -> Proof | None:
     command="mitherm bring {unit} --to pvvx",
     symptoms=("blank-display",),
 )
-def blank_display(seen: Evidence) -> Proof | None:
-    unit = seen.seen
+def blank_display(evidence: Evidence) -> Proof | None:
+    unit = evidence.observation
     if unit is None:
         return None
-    rows = _blank_rows(seen)
-    board = f"board {_board(seen) or 'not known'}, {unit.label}"
+    rows = _blank_rows(evidence)
+    board = f"board {_board(evidence) or 'not known'}, {unit.label}"
     if rows:
-        return because(board, *rows, command=_image_for(seen))
-    if seen.says("blank-display"):
+        return because(board, *rows, command=_image_for(evidence))
+    if evidence.says("blank-display"):
         return because(board, "the radio works, so the unit lives", "no rule knows this board and image as blank")
     return None
 
@@ -107,58 +113,58 @@ def blank_display(seen: Evidence) -> Proof | None:
     symptoms=("hardware-string",),
     also=("mi-home-29/5",),
 )
-def hardware_string(seen: Evidence) -> Proof | None:
-    if seen.seen is None or seen.seen.identity.hardware is not None:
+def hardware_string(evidence: Evidence) -> Proof | None:
+    if evidence.observation is None or evidence.observation.identity.hardware is not None:
         return None
-    text = seen.seen.identity.hardware_string
+    text = evidence.observation.identity.hardware_string
     if text is None:
         return None
     return because(f"2A27 says {text!r}, which is no board revision", "the string area is blank or overwritten")
 
 
-def _board(seen: Evidence) -> str | None:
+def _board(evidence: Evidence) -> str | None:
     """As the unit tells it, else as it once did."""
-    told = Abilities.of(seen.seen).board if seen.seen is not None else None
-    return told or remembered_board(seen.known)
+    told = Abilities.of(evidence.observation).board if evidence.observation is not None else None
+    return told or remembered_board(evidence.known)
 
 
-def _blank_rows(seen: Evidence) -> list[str]:
-    unit = seen.seen
+def _blank_rows(evidence: Evidence) -> list[str]:
+    unit = evidence.observation
     if unit is None or not unit.family.updatable:
         return []
-    facts = UnitFacts(model=unit.identity.model, hardware=_board(seen))
-    rows = known_bad(seen.catalogue, Abilities.of(unit).running, facts)
+    facts = UnitFacts(model=unit.identity.model, hardware=_board(evidence))
+    rows = known_bad(evidence.catalogue, Abilities.of(unit).running, facts)
     return [row.text for row in rows if row.verdict == "blank"]
 
 
-def _image_for(seen: Evidence) -> str | None:
-    return "mitherm flash {unit} pvvx-5.8" if _board(seen) == NEW_BOARD else None
+def _image_for(evidence: Evidence) -> str | None:
+    return "mitherm flash {unit} pvvx-5.8" if _board(evidence) == NEW_BOARD else None
 
 
-def _failed_update(seen: Evidence) -> Run | None:
-    update = seen.last_update
+def _failed_update(evidence: Evidence) -> Run | None:
+    update = evidence.last_update
     if update is None or update.outcome not in (None, Outcome.FAILED, Outcome.INTERRUPTED):
         return None
     step = update.steps[-1]
     unfinished = step.kind is StepKind.FLASH and step.state is not StepState.VERIFIED
-    return update if unfinished and not _runs_it(seen, step) else None
+    return update if unfinished and not _runs_it(evidence, step) else None
 
 
-def _came_back(seen: Evidence) -> bool:
+def _came_back(evidence: Evidence) -> bool:
     """Whether an image was transferred, and something else runs."""
-    update = _failed_update(seen)
+    update = _failed_update(evidence)
     return update is not None and update.error == "NotVerified"
 
 
-def _runs_it(seen: Evidence, step: StepRecord) -> bool:
+def _runs_it(evidence: Evidence, step: StepRecord) -> bool:
     """Whether the unit runs the image of the step."""
-    if seen.seen is None or step.family is None:
+    if evidence.observation is None or step.family is None:
         return False
-    return Abilities.of(seen.seen).runs(step.family, step.version, step.build)
+    return Abilities.of(evidence.observation).runs(step.family, step.version, step.build)
 
 
-def _transferred(seen: Evidence) -> str | None:
-    update = _failed_update(seen)
+def _transferred(evidence: Evidence) -> str | None:
+    update = _failed_update(evidence)
     return f"{update.steps[-1].label} was transferred completely, but not taken" if update is not None else None
 
 

@@ -53,7 +53,7 @@ _STATUS: Final = re.compile(r"(?:status|ota|error)(?: error| code)* ?([1-6])\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Complaint:
     """What the user told."""
 
     names: frozenset[str] = frozenset()
@@ -61,19 +61,19 @@ class Told:
     """OTA status code, where one was named."""
 
 
-def understand(texts: tuple[str, ...]) -> Told:
+def understand(texts: tuple[str, ...]) -> Complaint:
     """The symptoms in free texts or codes. Raises UsageProblem for a text that means nothing to the rules."""
     names: set[str] = set()
     status = None
     for text in texts:
         lower = text.strip().lower()
-        found = {symptom.name for symptom in SYMPTOMS if re.search(symptom.pattern, lower)}
-        if not found:
+        matches = {symptom.name for symptom in SYMPTOMS if re.search(symptom.pattern, lower)}
+        if not matches:
             raise UsageProblem(f"the symptom {text!r} is not known", hint=f"say for example: {examples()}")
-        names |= found
+        names |= matches
         if match := _STATUS.search(lower):
             status = int(match[1])
-    return Told(frozenset(names), status)
+    return Complaint(frozenset(names), status)
 
 
 def examples() -> str:

@@ -24,20 +24,20 @@ CAUSES: Final = tuple(
 """What hides everything else comes first: the radio, the way to the unit, an update that failed, keys, data."""
 
 
-def diagnose(seen: Evidence) -> list[Finding]:
+def diagnose(evidence: Evidence) -> list[Finding]:
     """What applies, the likeliest first: what explains a told symptom, then by rank.
 
     Of the Mi Home rows only the first that matches is named, and a cause only once although it has several ids.
     """
-    about = "host" if seen.unit is None else "unit"
+    about = "host" if evidence.unit is None else "unit"
     kept: list[Finding] = []
     causes = [cause for cause in CAUSES if cause.about == about]
-    for cause in sorted(causes, key=lambda cause: (not cause.blinding, not seen.says(*cause.symptoms))):
+    for cause in sorted(causes, key=lambda cause: (not cause.blinding, not evidence.says(*cause.symptoms))):
         if any(cause.id in one.also or (_is_row(cause.id) and _is_row(one.id)) for one in kept):
             continue
-        proof = cause.judge(seen)
+        proof = cause.judge(evidence)
         if proof is not None:
-            kept.append(finding(cause, proof, seen))
+            kept.append(finding(cause, proof, evidence))
             if cause.blinding:
                 break
     return kept
