@@ -52,7 +52,7 @@ def ask(
 
     async def work(bench: Bench) -> Examination:
         radio = Stale(bench.radio) if stale else bench.radio
-        return await examine(replace(bench, radio=radio), unit, told, lambda _: host or Host())
+        return await examine(replace(bench, radio=radio), unit, complaint, lambda _: host or Host())
 
     return rig.run(work)
 

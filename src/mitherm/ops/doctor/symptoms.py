@@ -54,7 +54,7 @@ _STATUS: Final = re.compile(r"(?:status|ota|error)(?: error| code)* ?([1-6])\b")
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What the user told."""
+    """What the user says is wrong."""
 
     names: frozenset[str] = frozenset()
     status: int | None = None
