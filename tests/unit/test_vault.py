@@ -140,6 +140,24 @@ def test_ranking_tries_the_likeliest_first(vault: Vault) -> None:
     assert [one.keys for one in vault.access(UNIT).generations] == [mi_keys(n) for n in (1, 7, 5, 3)]
 
 
+def test_superseded_keys_come_last_however_new(vault: Vault) -> None:
+    """An old pair that nobody disproved is tried before a newer one that the unit gave up."""
+    vault.add(UNIT, mi_keys(1), "account", NOW)
+    vault.supersede(vault.add(UNIT, mi_keys(2), "activation", NOW + HOUR), NOW + HOUR)
+    assert [one.keys for one in vault.access(UNIT).generations] == [mi_keys(1), mi_keys(2)]
+
+
+def test_a_mark_gives_back_what_is_kept(vault: Vault) -> None:
+    """`confirm` and `supersede` return the generation as the vault now shows it."""
+    added = vault.add(UNIT, mi_keys(1), "account", NOW)
+    gone = vault.supersede(added, NOW + HOUR)
+    assert vault.generations(UNIT) == (gone,)
+    assert gone.superseded == NOW + HOUR
+    back = vault.confirm(gone, NOW + 2 * HOUR)
+    assert vault.generations(UNIT) == (back,)
+    assert (back.confirmed, back.superseded) == (NOW + 2 * HOUR, None)
+
+
 def test_beacon_keys_stand_beside(vault: Vault) -> None:
     """A pvvx beacon key is a generation of its own kind: no credentials, but a bind key to decode with."""
     vault.add(UNIT, mi_keys(1), "account", NOW)
@@ -191,7 +209,7 @@ def test_moments_need_a_time_zone(vault: Vault) -> None:
 def test_foreign_generations_cannot_be_marked(vault: Vault, tmp_path: Path) -> None:
     """A mark refers to a file of this vault."""
     elsewhere = Vault(tmp_path / "other").add(UNIT, mi_keys(1), "account", NOW)
-    with pytest.raises(VaultProblem):
+    with pytest.raises(VaultProblem, match=elsewhere.id):
         vault.confirm(elsewhere, NOW)
 
 
@@ -282,6 +300,26 @@ def test_damaged_marks_lose_only_themselves(vault: Vault, tmp_path: Path) -> Non
     assert [one.confirmed for one in vault.generations(UNIT)] == [NOW + HOUR, NOW]
     (problem,) = vault.problems()
     assert "line 2" in problem.message
+
+
+def test_marks_of_a_newer_program_hide_no_others(vault: Vault, tmp_path: Path) -> None:
+    """A mark whose schema is not known is reported; those behind it hold."""
+    one = vault.add(UNIT, mi_keys(1), "account", NOW)
+    (unit_folder(tmp_path) / "marks.jsonl").write_text('{"schema":99,"mark":"lent"}\n{"schema":1,"mark":"lent"}\n')
+    vault.confirm(one, NOW + HOUR)
+    assert vault.generations(UNIT)[0].confirmed == NOW + HOUR
+    newer, damaged = vault.problems()
+    assert isinstance(newer, SchemaTooNew)
+    assert "damaged" in damaged.message
+
+
+def test_marks_that_cannot_be_read_are_reported(vault: Vault, tmp_path: Path) -> None:
+    """The keys are there all the same."""
+    added = vault.add(UNIT, mi_keys(1), "account", NOW)
+    (unit_folder(tmp_path) / "marks.jsonl").mkdir()
+    assert vault.generations(UNIT) == (added,)
+    (problem,) = vault.problems()
+    assert "marks.jsonl" in problem.message
 
 
 def test_foreign_files_are_ignored(vault: Vault, tmp_path: Path) -> None:
@@ -377,6 +415,15 @@ def test_check_writable_looks_into_the_unit(vault: Vault, tmp_path: Path) -> Non
     with pytest.raises(DiskProblem):
         vault.check_writable(UNIT)
     vault.check_writable(OTHER)
+
+
+def test_check_writable_looks_into_the_vault_itself(vault: Vault, tmp_path: Path) -> None:
+    """A unit whose folder is fine helps nothing if no new folder can be made beside it: the vault is tried too."""
+    vault.add(UNIT, mi_keys(1), "account", NOW)
+    probed = tmp_path / "vault" / f".probe-{os.getpid()}"
+    probed.mkdir()  # what the trial would be called: it fails there and nowhere else
+    with pytest.raises(DiskProblem):
+        vault.check_writable(UNIT)
 
 
 # --- backups ----------------------------------------------------------------------------------------------------------
