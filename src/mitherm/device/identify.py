@@ -78,37 +78,37 @@ class Identity:
     evidence: tuple[str, ...] = ()
 
 
-def identify(seen: Evidence) -> Identity:
+def identify(evidence: Evidence) -> Identity:
     """Judge. Never raises; what does not fit any rule is `other` or `unknown`."""
-    return _with_hardware(_judge(seen), seen)
+    return _with_hardware(_judge(evidence), evidence)
 
 
-def _judge(seen: Evidence) -> Identity:
-    services = {service.lower() for service in seen.services}
+def _judge(evidence: Evidence) -> Identity:
+    services = {service.lower() for service in evidence.services}
     if uuids.STOCK_SERVICE in services:
-        return _stock(seen, services)
+        return _stock(evidence, services)
     if uuids.CUSTOM_SERVICE in services:
-        return _custom(seen, services)
+        return _custom(evidence, services)
     if uuids.ZIGBEE_FACE in services:
         if uuids.OTA_SERVICE in services:
             return _named(Family.ZBDEVICE, "service FCD2 together with the Telink OTA service: pvvx' Zigbee firmware")
         return _named(Family.PHY62X2, "service FCD2 without Telink OTA: a PHY62x2 device, no Telink image fits")
     if uuids.QINGPING_SERVICE in services:
-        return _qingping(seen)
+        return _qingping(evidence)
     if uuids.MI_SERVICE in services:
         identity = _named(Family.OTHER, "Xiaomi's service FE95 without the thermometers' service ebe0ccb0")
         return replace(identity, vendor="xiaomi", confidence="medium")
-    return _by_name(seen)
+    return _by_name(evidence)
 
 
 def _named(family: Family, reason: str) -> Identity:
     return Identity(family, evidence=(reason,))
 
 
-def _by_name(seen: Evidence) -> Identity:
+def _by_name(evidence: Evidence) -> Identity:
     """No service of any known firmware: a name alone is never a verdict."""
-    reasons: tuple[str, ...] = ("no service of a known firmware" if seen.services else "no services could be read",)
-    name = seen.advertised_name
+    reasons: tuple[str, ...] = ("no service of a known firmware" if evidence.services else "no services could be read",)
+    name = evidence.advertised_name
     if models.custom_name(name) or models.named(name) is not None:
         reasons += (f"the advertised name {name} is only a hint",)
     return Identity(Family.UNKNOWN, confidence="low", evidence=reasons)
@@ -117,17 +117,17 @@ def _by_name(seen: Evidence) -> Identity:
 # --- stock ------------------------------------------------------------------------------------------------------------
 
 
-def _stock(seen: Evidence, services: set[str]) -> Identity:
+def _stock(evidence: Evidence, services: set[str]) -> Identity:
     reasons: tuple[str, ...] = ("service ebe0ccb0: firmware of Xiaomi",)
-    model = seen.text(uuids.MODEL_NUMBER) or seen.advertised_name
-    version = _stock_version(seen, model)
+    model = evidence.text(uuids.MODEL_NUMBER) or evidence.advertised_name
+    version = _stock_version(evidence, model)
     boards = models.candidates(model, version=version)
     confidence: Confidence = "high"
     if version is not None:
         reasons += (f"2A26 says {version}", *_board_reasons(boards))
         generation = models.generation(boards, version)
     else:
-        text = seen.text(uuids.FIRMWARE_REVISION)
+        text = evidence.text(uuids.FIRMWARE_REVISION)
         reasons += (f"2A26 is no version: {text!r}" if text else "2A26 was not readable", _line_reason(services))
         generation = 2 if uuids.BATTERY not in services else 1
         confidence = "medium"
@@ -143,9 +143,9 @@ def _stock(seen: Evidence, services: set[str]) -> Identity:
     )
 
 
-def _stock_version(seen: Evidence, model: str | None) -> str | None:
+def _stock_version(evidence: Evidence, model: str | None) -> str | None:
     """2A26 where it looks like a version; four digits count on the models that show no more."""
-    text = seen.text(uuids.FIRMWARE_REVISION)
+    text = evidence.text(uuids.FIRMWARE_REVISION)
     short = any(group.short_version for board in models.boards(model) for group in board.stock)
     fits = text is not None and (_STOCK_VERSION.fullmatch(text) or (short and _SHORT_VERSION.fullmatch(text)))
     return text if fits else None
@@ -157,11 +157,11 @@ def _board_reasons(boards: tuple[Model, ...]) -> tuple[str, ...]:
     return (f"the board is {' or '.join(board.label for board in boards)}",)
 
 
-def _qingping(seen: Evidence) -> Identity:
+def _qingping(evidence: Evidence) -> Identity:
     """Stock of CGG1 and CGDK2; the name on the air tells the model, the texts inside name each other's."""
-    text = seen.text(uuids.FIRMWARE_REVISION)
+    text = evidence.text(uuids.FIRMWARE_REVISION)
     version = text if text is not None and _STOCK_VERSION.fullmatch(text) else None
-    model = models.named(seen.advertised_name) or seen.text(uuids.MODEL_NUMBER)
+    model = models.named(evidence.advertised_name) or evidence.text(uuids.MODEL_NUMBER)
     boards = models.candidates(model, version=version)
     reasons = ("the Qingping service is present", *_board_reasons(boards))
     return Identity(Family.OTHER, version, model, boards=boards, vendor="qingping", evidence=reasons)
@@ -178,12 +178,12 @@ def _line_reason(services: set[str]) -> str:
 # --- custom -----------------------------------------------------------------------------------------------------------
 
 
-def _custom(seen: Evidence, services: set[str]) -> Identity:
-    reasons = _pvvx_reasons(seen, services)
+def _custom(evidence: Evidence, services: set[str]) -> Identity:
+    reasons = _pvvx_reasons(evidence, services)
     if reasons:
-        identity = _pvvx(seen, ("service 1F10: custom firmware", *reasons))
+        identity = _pvvx(evidence, ("service 1F10: custom firmware", *reasons))
         return replace(identity, test_build=uuids.PVVX_TEST in services)
-    sure = seen.command_properties is not None
+    sure = evidence.command_properties is not None
     reason = "1F1F cannot be read" if sure else "the properties of 1F1F are not known"
     return Identity(
         Family.ATC1441,
@@ -194,22 +194,22 @@ def _custom(seen: Evidence, services: set[str]) -> Identity:
     )
 
 
-def _pvvx_reasons(seen: Evidence, services: set[str]) -> tuple[str, ...]:
-    found = {
-        "1F1F can be read": "read" in (seen.command_properties or ()) or bool(seen.command_value),
-        f"2A26 says {_PVVX_TEXT}": seen.text(uuids.FIRMWARE_REVISION) == _PVVX_TEXT,
+def _pvvx_reasons(evidence: Evidence, services: set[str]) -> tuple[str, ...]:
+    signs = {
+        "1F1F can be read": "read" in (evidence.command_properties or ()) or bool(evidence.command_value),
+        f"2A26 says {_PVVX_TEXT}": evidence.text(uuids.FIRMWARE_REVISION) == _PVVX_TEXT,
         "device information is present": uuids.DEVICE_INFORMATION in services,
         "service FFE0: a test build": uuids.PVVX_TEST in services,
     }
-    return tuple(reason for reason, holds in found.items() if holds)
+    return tuple(reason for reason, holds in signs.items() if holds)
 
 
-def _pvvx(seen: Evidence, reasons: tuple[str, ...]) -> Identity:
-    version, source = _pvvx_version(seen)
-    hardware_id = _hardware_id(seen)
-    found, model = models.of_hardware(hardware_id), seen.text(uuids.MODEL_NUMBER)
-    if model is None and found is not None:
-        model, reasons = found.name, (*reasons, f"hardware id {hardware_id}: {found.label}")
+def _pvvx(evidence: Evidence, reasons: tuple[str, ...]) -> Identity:
+    version, source = _pvvx_version(evidence)
+    hardware_id = _hardware_id(evidence)
+    row, model = models.of_hardware(hardware_id), evidence.text(uuids.MODEL_NUMBER)
+    if model is None and row is not None:
+        model, reasons = row.name, (*reasons, f"hardware id {hardware_id}: {row.label}")
     boards = models.candidates(model, hardware_id=hardware_id)
     return Identity(
         Family.PVVX,
@@ -226,14 +226,14 @@ def _pvvx(seen: Evidence, reasons: tuple[str, ...]) -> Identity:
     )
 
 
-def _pvvx_version(seen: Evidence) -> tuple[str | None, str]:
+def _pvvx_version(evidence: Evidence) -> tuple[str | None, str]:
     """The version, and where it was found: value of 1F1F, answer to command 00, 2A28."""
-    value, reply = seen.command_value or b"", seen.device_id_reply or b""
+    value, reply = evidence.command_value or b"", evidence.device_id_reply or b""
     if len(value) > 1 and value[0] == _CONFIG_COMMAND:
         return _bcd(value[1]), "1F1F"
     if len(reply) >= 6 and reply[0] == _DEVICE_ID_COMMAND:
         return _bcd(reply[4]), "command 00"
-    match = _PVVX_VERSION.fullmatch(seen.text(uuids.SOFTWARE_REVISION) or "")
+    match = _PVVX_VERSION.fullmatch(evidence.text(uuids.SOFTWARE_REVISION) or "")
     return (match[1] if match else None), "2A28"
 
 
@@ -241,9 +241,9 @@ def _bcd(byte: int) -> str:
     return f"{byte >> 4}.{byte & 0x0F}"
 
 
-def _hardware_id(seen: Evidence) -> int | None:
+def _hardware_id(evidence: Evidence) -> int | None:
     """From the answer to command 00, else from the hardware byte of the configuration (custom-firmware.md 5.2)."""
-    reply, value = seen.device_id_reply or b"", seen.command_value or b""
+    reply, value = evidence.device_id_reply or b"", evidence.command_value or b""
     if len(reply) >= 4 and reply[0] == _DEVICE_ID_COMMAND:
         return int.from_bytes(reply[2:4], "little")
     if len(value) <= _HARDWARE_AT or value[0] != _CONFIG_COMMAND or value[1] < _FIRST_WITH_HARDWARE:
@@ -256,8 +256,8 @@ def _hardware_id(seen: Evidence) -> int | None:
 # --- board ------------------------------------------------------------------------------------------------------------
 
 
-def _with_hardware(identity: Identity, seen: Evidence) -> Identity:
-    text = seen.text(uuids.HARDWARE_REVISION)
+def _with_hardware(identity: Identity, evidence: Evidence) -> Identity:
+    text = evidence.text(uuids.HARDWARE_REVISION)
     if text is None:
         return identity
     if _HARDWARE.fullmatch(text):
