@@ -98,7 +98,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         "H7",
         "There is a way back",
-        "Stock 2.x only onto units whose keys are in the vault.",
+        "Stock 2.x only onto units whose token is in the vault; a bind key opens nothing.",
         _FLASH,
         "--allow-one-way",
         unit.way_back,
