@@ -21,7 +21,7 @@ from rig import UNIT, Rig
 
 SOURCES = Path(__file__).parent.parent.parent / "src" / "mitherm" / "ops" / "doctor"
 OURS = re.compile(r'"(mitherm [^"]+)"')
-FIELDS = {"{{unit}}": str(UNIT), "{unit}": str(UNIT), "{family}": "pvvx", "{seen.damaged_images[0]}": "pvvx-5.8"}
+FIELDS = {"{{unit}}": str(UNIT), "{unit}": str(UNIT), "{family}": "pvvx", "{evidence.damaged_images[0]}": "pvvx-5.8"}
 
 
 def filled(command: str) -> str:

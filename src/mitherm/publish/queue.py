@@ -30,7 +30,7 @@ class MessageQueue:
             self._database = sqlite3.connect(":memory:" if path is None else path, timeout=0.5, isolation_level=None)
             self._prepare()
         except sqlite3.OperationalError as problem:
-            if "locked" in str(problem):
+            if problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:  # the upper bits say on which occasion
                 raise Busy(f"another `mitherm monitor` uses {path}", hint="one gateway per broker and topic") from None
             raise DiskProblem(f"cannot use {path}: {problem}") from problem
         except (sqlite3.DatabaseError, OSError) as problem:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from mitherm.errors import MiAuthRefused
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import NEXT, Proof, because, cause
 from mitherm.ops.doctor.rules_mi_home import erased_keys, holds_keys, mute, signal
@@ -88,7 +89,7 @@ def registration_failed(evidence: Evidence) -> Proof | None:
     if stock is None or evidence.generation_2 is not None or stock.registered:
         return None
     last = next((run for run in reversed(evidence.runs) if run.operation == "activate"), None)
-    refused = last is not None and last.error == "MiAuthRefused"
+    refused = last is not None and last.error == MiAuthRefused.__name__
     if not (refused or evidence.says("registration-failed")):
         return None
     return because(

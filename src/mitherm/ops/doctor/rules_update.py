@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from typing import Final
 
 from mitherm.device.abilities import Abilities
 from mitherm.device.boards import NEW_BOARD, remembered_board
+from mitherm.errors import DeviceNotFound, LinkLost, LinkTimeout, NotVerified, TransferFailed
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.model.operation import Outcome, StepKind, StepRecord, StepState
 from mitherm.ops.doctor.evidence import Evidence
 from mitherm.ops.doctor.finding import Proof, because, cause
 from mitherm.store.journal import Run
 
-_BROKEN: Final = frozenset({"TransferFailed", "LinkLost", "LinkTimeout", "DeviceNotFound", None})
+_BROKEN: Final = frozenset(
+    {
+        *(error.__name__ for error in (TransferFailed, LinkLost, LinkTimeout, DeviceNotFound)),
+        *(error.__name__ for error in (KeyboardInterrupt, CancelledError)),
+        None,
+    }
+)
+"""How an operation ends that broke off in its transfer; None: the program was killed."""
 _STATUS: Final = {
     1: "a packet was lost: repeat, slower",
     2: "a packet was damaged: repeat, slower",
@@ -47,11 +56,7 @@ def signature_refused(evidence: Evidence) -> Proof | None:
 )
 def transfer_broke(evidence: Evidence) -> Proof | None:
     update = _failed_update(evidence)
-    if (
-        update is None
-        or evidence.observation is None
-        or update.error not in _BROKEN | {"KeyboardInterrupt", "CancelledError"}
-    ):
+    if update is None or evidence.observation is None or update.error not in _BROKEN:
         return None
     return because(
         f"{update.steps[-1].label} was {'cut off' if update.error is None else f'ended by {update.error}'}",
@@ -153,7 +158,7 @@ def _failed_update(evidence: Evidence) -> Run | None:
 def _came_back(evidence: Evidence) -> bool:
     """Whether an image was transferred, and something else runs."""
     update = _failed_update(evidence)
-    return update is not None and update.error == "NotVerified"
+    return update is not None and update.error == NotVerified.__name__
 
 
 def _runs_it(evidence: Evidence, step: StepRecord) -> bool:
