@@ -15,6 +15,7 @@ from mitherm.cli.context import App
 from mitherm.errors import NotVerified
 from mitherm.ops.doctor.symptoms import Complaint
 from mitherm.ops.doctor.table import CAUSES
+from mitherm.ops.next_step import MONITOR, NextStep, after_erase, after_login, after_restore, next_command
 from mitherm.ops.updating.flash import bring
 from mitherm.virtual.faults import Fault
 from rig import UNIT, Rig
@@ -34,8 +35,10 @@ def filled(command: str) -> str:
 WORDS = sorted(
     {filled(cause.command) for cause in CAUSES if cause.command and cause.command.startswith("mitherm ")}
     | {filled(command) for file in SOURCES.glob("rules_*.py") for command in OURS.findall(file.read_text())}
+    | {next_command(step, UNIT) for step in (*NextStep, None)}
+    | {after_login(UNIT), after_erase(UNIT), after_restore(UNIT), MONITOR}
 )
-"""Those of the causes, and those that stand in for them where the evidence knows better."""
+"""Those of the causes, those that stand in for them where the evidence knows better, and what comes next."""
 
 
 @pytest.mark.parametrize("line", WORDS)
