@@ -184,7 +184,7 @@ def activated_by_tool(unit: Patient) -> None:
 
     async def work(bench: Bench) -> None:
         found = await look(bench, unit.address)
-        await register_unit(bench, unit.address, found.sighting, found.seen)
+        await register_unit(bench, unit.address, found.sighting, found.observation)
 
     unit.rig.run(work, waivers=frozenset({"H9"}))
 

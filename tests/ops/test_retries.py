@@ -63,7 +63,7 @@ def test_a_unit_that_never_stays_is_given_up(tmp_path: Path) -> None:
 def test_a_look_that_loses_its_link_is_begun_anew(tmp_path: Path, spec: str, kind: str) -> None:
     """Two links that end while the unit is read do not end `info`."""
     rig = failing(tmp_path, spec, kind, "read:*", 2)
-    assert rig.run(lambda bench: look(bench, UNIT)).seen.family == spec.partition("-")[0]
+    assert rig.run(lambda bench: look(bench, UNIT)).observation.family == spec.partition("-")[0]
 
 
 @pytest.mark.parametrize("kind", ["disconnect", "reset", "lose"])

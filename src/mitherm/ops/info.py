@@ -39,21 +39,21 @@ class UnitInfo:
 
 async def info(bench: Bench, unit: Address | str) -> UnitInfo:
     """Resolve, connect, identify. Raises DeviceNotFound and what the link raises."""
-    seen = (await look(bench, await resolve(bench, unit))).seen
-    identity = seen.identity
+    observation = (await look(bench, await resolve(bench, unit))).observation
+    identity = observation.identity
     return UnitInfo(
-        address=seen.address,
-        name=seen.name,
-        rssi_dbm=seen.rssi_dbm,
+        address=observation.address,
+        name=observation.name,
+        rssi_dbm=observation.rssi_dbm,
         model=identity.model,
-        family=seen.family,
-        version=seen.version,
-        bound=seen.registered,
-        next=next_for(seen, bench.stores.vault.access(seen.address)),
+        family=observation.family,
+        version=observation.version,
+        bound=observation.registered,
+        next=next_for(observation, bench.stores.vault.access(observation.address)),
         hardware=identity.hardware,
-        battery_mv=seen.battery_mv,
-        battery_pct=seen.battery_pct,
-        did=seen.did,
+        battery_mv=observation.battery_mv,
+        battery_pct=observation.battery_pct,
+        did=observation.did,
         confidence=identity.confidence,
         evidence=identity.evidence,
     )

@@ -31,7 +31,7 @@ class Look:
     """A unit as the radio reported it and as it presented itself."""
 
     sighting: Sighting
-    seen: Observation
+    observation: Observation
 
 
 async def look(
@@ -50,19 +50,19 @@ async def look(
         return Look(sighting, observation)
 
     result = await retry(once, LinkError, attempts=ATTEMPTS)
-    _remember(bench, address, result.seen)
+    _remember(bench, address, result.observation)
     return result
 
 
 async def _identified(bench: Bench, sighting: Sighting, address: Address, weigh: bool) -> Observation:
     async with Link(bench.radio, sighting) as link:
-        seen = await inspect_link(link, address, sighting, weigh=weigh)
-    return _with_advert(seen, sighting)
+        observation = await inspect_link(link, address, sighting, weigh=weigh)
+    return _with_advert(observation, sighting)
 
 
-def _with_advert(seen: Observation, sighting: Sighting) -> Observation:
+def _with_advert(observation: Observation, sighting: Sighting) -> Observation:
     told = true_address(sighting)
-    return seen if told is None else replace(seen, proofs=(*seen.proofs, ("advertised", told)))
+    return observation if told is None else replace(observation, proofs=(*observation.proofs, ("advertised", told)))
 
 
 @asynccontextmanager
@@ -70,10 +70,10 @@ async def meet(bench: Bench, address: Address) -> AsyncIterator[tuple[Link, Obse
     """A link, and what is at its other end, known at a glance. Raises PinRequired where the unit wants to be paired."""
     sighting = await find(bench, address)
     async with Link(bench.radio, sighting) as link:
-        seen = _with_advert(await glance(link, address, sighting), sighting)
-        _remember(bench, address, seen)
+        observation = _with_advert(await glance(link, address, sighting), sighting)
+        _remember(bench, address, observation)
         try:
-            yield link, seen
+            yield link, observation
         except AttRefused as refusal:
             if refusal.code not in _UNPAIRED:
                 raise
@@ -82,20 +82,20 @@ async def meet(bench: Bench, address: Address) -> AsyncIterator[tuple[Link, Obse
             ) from refusal
 
 
-async def _with_bound(bench: Bench, sighting: Sighting, seen: Observation) -> Observation:
+async def _with_bound(bench: Bench, sighting: Sighting, observation: Observation) -> Observation:
     async with Link(bench.radio, sighting) as link:
-        return replace(seen, registered=await is_bound(link, bench.entropy))
+        return replace(observation, registered=await is_bound(link, bench.entropy))
 
 
-def _remember(bench: Bench, address: Address, seen: Observation) -> None:
+def _remember(bench: Bench, address: Address, observation: Observation) -> None:
     bench.stores.inventory.note(
         address,
         now=bench.wall(),
-        model=seen.identity.model,
-        hardware=seen.identity.hardware,
-        family=seen.family,
-        version=seen.version,
-        did=seen.did,
-        bound=seen.registered,
-        board=Abilities.of(seen).board,
+        model=observation.identity.model,
+        hardware=observation.identity.hardware,
+        family=observation.family,
+        version=observation.version,
+        did=observation.did,
+        bound=observation.registered,
+        board=Abilities.of(observation).board,
     )

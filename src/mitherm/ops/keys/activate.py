@@ -55,10 +55,10 @@ async def activate(bench: Bench, unit: Address | str) -> Activation:
     """
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("activate", address, bench.wall) as entry:
-        found = await look(bench, address)
+        subject = await look(bench, address)
         access = bench.stores.vault.access(address)
-        _check_kind(found.seen, access)
-        if found.seen.registered and access.can_log_in:
+        _check_kind(subject.observation, access)
+        if subject.observation.registered and access.can_log_in:
             try:
                 generation = await login_with_vault(bench, address)
             except KeysMismatch:
@@ -67,35 +67,35 @@ async def activate(bench: Bench, unit: Address | str) -> Activation:
                 entry.outcome(Outcome.NOTHING_TO_DO)
                 return Activation(generation, Outcome.NOTHING_TO_DO)
         if bench.dry_run:
-            _check(bench, address, found.seen)
+            _check(bench, address, subject.observation)
             entry.outcome(Outcome.DRY_RUN)
             return Activation(None, Outcome.DRY_RUN)
-        generation = await register_unit(bench, address, found.sighting, found.seen)
+        generation = await register_unit(bench, address, subject.sighting, subject.observation)
         entry.outcome(Outcome.ACTIVATED)
         return Activation(generation, Outcome.ACTIVATED)
 
 
-def _check_kind(seen: Observation, access: Access) -> None:
-    step = next_for(seen, access)
-    if seen.family.custom:
+def _check_kind(observation: Observation, access: Access) -> None:
+    step = next_for(observation, access)
+    if observation.family.custom:
         raise NotSupported(
-            f"{seen.label} runs: custom firmware needs no activation",
-            hint=f"flash it directly: `{next_command(step, seen.address)}`",
+            f"{observation.label} runs: custom firmware needs no activation",
+            hint=f"flash it directly: `{next_command(step, observation.address)}`",
         )
-    if seen.family is not Family.STOCK:
-        raise NotSupported(f"{seen.label} cannot be activated")
-    if Abilities.of(seen).needs_account:
+    if observation.family is not Family.STOCK:
+        raise NotSupported(f"{observation.label} cannot be activated")
+    if Abilities.of(observation).needs_account:
         needed = step in (None, NextStep.KEYS_NEEDED)
         raise KeysMissing(
             GENERATION_2,
-            hint=GENERATION_2_HINT if needed else f"`{next_command(step, seen.address)}` is possible already",
+            hint=GENERATION_2_HINT if needed else f"`{next_command(step, observation.address)}` is possible already",
         )
 
 
-def _check(bench: Bench, address: Address, seen: Observation, goal: str = "") -> None:
+def _check(bench: Bench, address: Address, observation: Observation, goal: str = "") -> None:
     bench.stores.vault.check_writable(address)
     try:
-        enforce(RULES, Case("activate", address, seen, goal=goal), bench.waivers)
+        enforce(RULES, Case("activate", address, observation, goal=goal), bench.waivers)
     except GuardRefused as refusal:
         if refusal.rule == "H9":
             refusal.hint = f"to use the keys it holds: {KEYS_HINT}"
@@ -103,13 +103,13 @@ def _check(bench: Bench, address: Address, seen: Observation, goal: str = "") ->
 
 
 async def register_unit(
-    bench: Bench, address: Address, sighting: Sighting, seen: Observation, *, goal: str = ""
+    bench: Bench, address: Address, sighting: Sighting, observation: Observation, *, goal: str = ""
 ) -> KeyGeneration:
     """Guards, registration, login with the new token in the same connection, confirmation in the vault.
 
     `goal`: where the plan leads that this is a step of.
     """
-    _check(bench, address, seen, goal)
+    _check(bench, address, observation, goal)
     vault = bench.stores.vault
     kept: list[KeyGeneration] = []
 

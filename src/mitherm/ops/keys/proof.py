@@ -72,7 +72,7 @@ async def check_keys(bench: Bench, unit: Address | str, duration_s: float) -> Ke
 
 
 async def _test(bench: Bench, address: Address, rows: Rows, duration_s: float) -> KeyTest:
-    observation = (await look(bench, address, ask_bound=False)).seen
+    observation = (await look(bench, address, ask_bound=False)).observation
     methods: list[str] = []
     if observation.family is Family.STOCK and any(row.token for row in rows):
         methods.append("login")

@@ -37,17 +37,17 @@ BEACON_KEY = "18"
 
 def backup_of(
     address: Address,
-    seen: Observation,
+    observation: Observation,
     sectors: dict[int, Secret] | None = None,
     replies: dict[str, Secret] | None = None,
 ) -> UnitBackup:
     """What the observation holds, in the vault's form."""
-    records = seen.records
+    records = observation.records
     facts = {
-        "family": seen.family,
-        "version": seen.version,
-        "model": seen.identity.model,
-        "hardware": seen.identity.hardware,
+        "family": observation.family,
+        "version": observation.version,
+        "model": observation.identity.model,
+        "hardware": observation.identity.hardware,
     }
     return UnitBackup(
         address=address,
@@ -62,11 +62,11 @@ def backup_of(
     )
 
 
-def records_saved(bench: Bench, address: Address, seen: Observation) -> bool:
+def records_saved(bench: Bench, address: Address, observation: Observation) -> bool:
     """Whether the newest backup on disk holds exactly the records the unit shows."""
-    if seen.records is None:
+    if observation.records is None:
         return False
-    wanted = backup_of(address, seen)
+    wanted = backup_of(address, observation)
     return any(
         (one.backup.did_record, one.backup.key_record, one.backup.deleted_records)
         == (wanted.did_record, wanted.key_record, wanted.deleted_records)
@@ -75,20 +75,20 @@ def records_saved(bench: Bench, address: Address, seen: Observation) -> bool:
 
 
 async def save_records(
-    bench: Bench, address: Address, *, raw: bool = False, comfort: bool = False, seen: Observation | None = None
+    bench: Bench, address: Address, *, raw: bool = False, comfort: bool = False, observation: Observation | None = None
 ) -> UnitBackup:
     """Read all Mi records, put them into the vault as a backup and as key generations.
 
     `raw`: copy the sectors too. `comfort`: ask for the comfort window too, which makes the unit store it if it did not yet.
-    `seen`: the unit as it was just looked at, if it was.
+    `observation`: the unit as it was just looked at, if it was.
     """
     bench.stores.vault.check_writable(address)
-    if seen is None:
-        seen = (await look(bench, address)).seen
+    if observation is None:
+        observation = (await look(bench, address)).observation
     async with Link(bench.radio, await find(bench, address)) as link:
         replies = await _settings(link, comfort)
         sectors = await _sectors(bench, link) if raw else {}
-    backup = backup_of(address, seen, sectors, replies)
+    backup = backup_of(address, observation, sectors, replies)
     vault = bench.stores.vault
     vault.backup(backup, bench.wall())
     if BEACON_KEY in replies:
@@ -124,22 +124,22 @@ async def _sectors(bench: Bench, link: Link) -> dict[int, Secret]:
     return {start: Secret(await run(read_flash(start, SECTOR), link, on_event=bench.tell)) for start in SECTORS}
 
 
-async def erase_records(bench: Bench, address: Address, seen: Observation | None = None) -> Observation:
+async def erase_records(bench: Bench, address: Address, observation: Observation | None = None) -> Observation:
     """Erase the Mi record sector and see that it is empty; returns the unit as it is then. Nothing unsaved is erased.
 
-    `seen`: the unit as it was just looked at, if it was.
+    `observation`: the unit as it was just looked at, if it was.
     """
-    if seen is None:
-        seen = (await look(bench, address)).seen
-    saved = records_saved(bench, address, seen)
-    enforce(RULES, Case("erase", address, seen, records_saved=saved), bench.waivers)
+    if observation is None:
+        observation = (await look(bench, address)).observation
+    saved = records_saved(bench, address, observation)
+    enforce(RULES, Case("erase", address, observation, records_saved=saved), bench.waivers)
     async with Link(bench.radio, await find(bench, address)) as link:
         await run(erase_mi_records(), link, on_event=bench.tell)
-    after = (await look(bench, address)).seen
+    after = (await look(bench, address)).observation
     if after.records is None or not after.records.empty:
         raise NotVerified("the Mi records are still there after the erase command", hint="repeat the command")
-    if seen.records is not None and seen.records.current is not None:
-        gone = bench.stores.vault.find(address, seen.records.current)
+    if observation.records is not None and observation.records.current is not None:
+        gone = bench.stores.vault.find(address, observation.records.current)
         if gone is not None:
             bench.stores.vault.supersede(gone, bench.wall())
     bench.tell(StepDone(StepKind.ERASE_MI_RECORDS, "DID and keys are gone from the unit"))

@@ -125,7 +125,7 @@ async def erase(bench: Bench, unit: Address | str) -> KeyErasure:
 
 async def _readable(bench: Bench, address: Address) -> tuple[Observation, MiRecords]:
     """The unit and its records. Raises NotSupported on firmware that shows none."""
-    seen = (await look(bench, address, ask_bound=False)).seen
+    seen = (await look(bench, address, ask_bound=False)).observation
     if seen.family is Family.STOCK:
         raise NotSupported(
             f"{seen.label} runs: stock firmware gives its keys to nobody",

@@ -109,7 +109,7 @@ class _Execution:
 
     async def run(self) -> UpdateResult:
         """Everything from the first look on."""
-        observation = (await look(self.bench, self.address, weigh=True)).seen
+        observation = (await look(self.bench, self.address, weigh=True)).observation
         self._notice_update(observation)
         plan = await self._first_plan(observation)
         result = UpdateResult(plan, observation, observation)
@@ -225,7 +225,7 @@ class _Execution:
                 generation = await register_unit(bench, address, sighting, observation, goal=goal)
                 return replace(observation, registered=True, did=generation.keys.did)
             case SaveRecords():
-                await save_records(bench, address, seen=observation)
+                await save_records(bench, address, observation=observation)
                 return observation
             case EraseRecords():
                 return await erase_records(bench, address, observation)

@@ -176,7 +176,7 @@ async def _look_again(bench: Bench, job: Job) -> Observation:
     bench.tell(StepStarted(StepKind.VERIFY, f"wait until {job.address} advertises again"))
 
     async def once() -> Observation:
-        return (await look(bench, job.address, timeout_s=REAPPEAR_S, ask_bound=not job.step.login)).seen
+        return (await look(bench, job.address, timeout_s=REAPPEAR_S, ask_bound=not job.step.login)).observation
 
     try:
         return await retry(once, (LinkError, KeyProblem), attempts=LOOK_AGAIN)

@@ -76,47 +76,47 @@ def count(at: datetime, basis: Basis) -> int:
 async def read_clock(bench: Bench, unit: Address | str, basis: Basis = "local") -> Clock:
     """Ask the unit. Raises NotSupported where it has no clock that can be read."""
     address = await resolve(bench, unit)
-    async with meet(bench, address) as (link, seen):
-        return await _read(bench, link, seen, basis)
+    async with meet(bench, address) as (link, observation):
+        return await _read(bench, link, observation, basis)
 
 
 async def set_clock(bench: Bench, unit: Address | str, basis: Basis = "local") -> ClockSet:
     """Set the clock to now, unless it is right, and read it back. Raises NotSupported, NotVerified."""
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("clock set", address, bench.wall) as entry:
-        async with meet(bench, address) as (link, seen):
-            before = await _read(bench, link, seen, basis)
+        async with meet(bench, address) as (link, observation):
+            before = await _read(bench, link, observation, basis)
             if before.error_s is not None and abs(before.error_s) < CLOSE_S:
                 done = ClockSet(before, before, Outcome.NOTHING_TO_DO)
             elif bench.dry_run:
                 done = ClockSet(before, before, Outcome.DRY_RUN)
             else:
                 entry.step(StepRecord(StepKind.SET_CLOCK))
-                done = ClockSet(before, await _set(bench, link, seen, basis), Outcome.VERIFIED)
+                done = ClockSet(before, await _set(bench, link, observation, basis), Outcome.VERIFIED)
         entry.outcome(done.outcome)
     return done
 
 
-async def _set(bench: Bench, link: Link, seen: Observation, basis: Basis) -> Clock:
-    procedure = stock.set_clock if seen.family is Family.STOCK else pvvx_client.set_clock
+async def _set(bench: Bench, link: Link, observation: Observation, basis: Basis) -> Clock:
+    procedure = stock.set_clock if observation.family is Family.STOCK else pvvx_client.set_clock
     try:
         await run(procedure(count(bench.wall(), basis)), link)
-        after = await _read(bench, link, seen, basis)
+        after = await _read(bench, link, observation, basis)
     except LinkError as problem:
         problem.device = "unknown"
         raise
     if after.error_s is None or abs(after.error_s) > CLOSE_S:
         raise NotVerified("the unit's clock does not say what it was set to", hint="repeat the command")
-    bench.tell(StepDone(StepKind.SET_CLOCK, f"the clock of {seen.address} is set and read back"))
+    bench.tell(StepDone(StepKind.SET_CLOCK, f"the clock of {observation.address} is set and read back"))
     return after
 
 
-async def _read(bench: Bench, link: Link, seen: Observation, basis: Basis) -> Clock:
-    match seen.family:
+async def _read(bench: Bench, link: Link, observation: Observation, basis: Basis) -> Clock:
+    match observation.family:
         case Family.STOCK:
             seconds = await run(stock.read_clock(), link)
         case Family.PVVX:
             seconds = await run(pvvx_client.read_clock(), link)
         case _:
-            raise NotSupported(f"{seen.label} runs: it has no clock that could be read")
+            raise NotSupported(f"{observation.label} runs: it has no clock that could be read")
     return Clock(seconds, basis, bench.wall())

@@ -85,27 +85,27 @@ async def compare(
 @asynccontextmanager
 async def pvvx_unit(bench: Bench, address: Address) -> AsyncIterator[tuple[Link, Observation]]:
     """A link to a unit on pvvx firmware. Raises NotSupported, with the reason, for any other."""
-    async with meet(bench, address) as (link, seen):
-        if seen.family is Family.PVVX:
-            yield link, seen
+    async with meet(bench, address) as (link, observation):
+        if observation.family is Family.PVVX:
+            yield link, observation
             return
-        raise _unable(seen)
+        raise _unable(observation)
 
 
-def _unable(seen: Observation) -> NotSupported:
-    match seen.family:
+def _unable(observation: Observation) -> NotSupported:
+    match observation.family:
         case Family.STOCK:
             return NotSupported(
-                f"{seen.label} runs: it keeps no settings beyond unit and comfort range, and forgets those",
+                f"{observation.label} runs: it keeps no settings beyond unit and comfort range, and forgets those",
                 hint="`mitherm bring UNIT --to pvvx` puts on a firmware with settings",
             )
         case Family.ATC1441:
             return NotSupported(
-                f"{seen.label} runs: it answers no command, so no setting could be read back",
+                f"{observation.label} runs: it answers no command, so no setting could be read back",
                 hint="`mitherm bring UNIT --to pvvx` puts on a firmware whose settings can be read",
             )
         case _:
-            return NotSupported(f"{seen.label} runs: how it keeps settings is not known")
+            return NotSupported(f"{observation.label} runs: how it keeps settings is not known")
 
 
 async def read_link(link: Link, comfort: bool) -> Settings:
@@ -142,7 +142,7 @@ async def change(
     """
     address = await resolve(bench, unit)
     with bench.stores.journal.operation(operation, address, bench.wall, sorted(bench.waivers)) as entry:
-        async with pvvx_unit(bench, address) as (link, seen):
+        async with pvvx_unit(bench, address) as (link, observation):
             before = await read_link(link, wants_comfort(request))
             request = {name: request[name] for name in request if not lenient or knows(before.config, name)}
             wanted = before.changed(request)
@@ -150,7 +150,7 @@ async def change(
             if not planned:
                 entry.outcome(Outcome.NOTHING_TO_DO)
                 return Changed(Outcome.NOTHING_TO_DO, ())
-            hidden = _judge(bench, address, seen, before, wanted)
+            hidden = _judge(bench, address, observation, before, wanted)
             if bench.dry_run:
                 entry.outcome(Outcome.DRY_RUN)
                 return Changed(Outcome.DRY_RUN, tuple(planned))
@@ -158,21 +158,23 @@ async def change(
             entry.step(StepRecord(StepKind.WRITE_SETTINGS))
             after = await _write(bench, link, before, wanted)
         done = _done(before, wanted, after, request)
-        keep(bench, address, seen, after)
+        keep(bench, address, observation, after)
         if hidden:
             await _find_again(bench, address, hidden)
         entry.outcome(done.outcome)
         return done
 
 
-def _judge(bench: Bench, address: Address, seen: Observation, before: Settings, wanted: Settings) -> tuple[str, ...]:
+def _judge(
+    bench: Bench, address: Address, observation: Observation, before: Settings, wanted: Settings
+) -> tuple[str, ...]:
     """Names of the settings after which the unit may be out of reach. Raises GuardRefused, NotSupported."""
     if before.config.version < WRITABLE_SINCE:
         raise NotSupported(f"the settings of pvvx {version_text(before.config.version)} can only be read")
     touched = set(before.differences(wanted))
     hidden = hiding(before.config, wanted.config)
     hardware, display = tuple(sorted(touched & HARDWARE)), tuple(sorted(touched & DISPLAY))
-    case = Case("configure", address, seen, hides=hidden, hardware=hardware, display=display)
+    case = Case("configure", address, observation, hides=hidden, hardware=hardware, display=display)
     enforce(RULES, case, bench.waivers)
     return hidden
 
@@ -213,14 +215,14 @@ def changes_of(before: Settings, wanted: Settings, after: Settings | None) -> li
     ]
 
 
-def keep(bench: Bench, address: Address, seen: Observation, settings: Settings) -> None:
+def keep(bench: Bench, address: Address, observation: Observation, settings: Settings) -> None:
     """The vault's record of the settings follows what mitherm made of them; doctor compares with it."""
     replies = {"55": Secret(settings.config.frame)}
     if settings.name is not None:
         replies["01"] = Secret(settings.name.encode())
     if settings.comfort is not None:
         replies["20"] = Secret(settings.comfort.to_bytes())
-    facts = {"family": seen.family, "version": version_text(settings.config.version)}
+    facts = {"family": observation.family, "version": version_text(settings.config.version)}
     bench.stores.vault.backup(UnitBackup(address, replies=replies, facts=facts), bench.wall())
 
 

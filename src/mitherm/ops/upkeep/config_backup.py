@@ -29,11 +29,11 @@ async def reset(bench: Bench, unit: Address | str) -> Changed:
     """Defaults of the firmware for the configuration (command 56), after a backup; name, PIN, key stay."""
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("config reset", address, bench.wall, sorted(bench.waivers)) as entry:
-        async with pvvx_unit(bench, address) as (link, seen):
+        async with pvvx_unit(bench, address) as (link, observation):
             before = await read_link(link, comfort=False)
         if before.config.version < RESET_SINCE:
             raise NotSupported(f"pvvx {version_text(before.config.version)} has no command for its defaults")
-        enforce(RULES, Case("configure", address, seen), bench.waivers)
+        enforce(RULES, Case("configure", address, observation), bench.waivers)
         if bench.dry_run:
             entry.outcome(Outcome.DRY_RUN)
             return Changed(Outcome.DRY_RUN, ())
@@ -45,7 +45,7 @@ async def reset(bench: Bench, unit: Address | str) -> Changed:
         after = await _reset(bench, address)
         changes = tuple(changes_of(before, before, after))
         if changes:
-            keep(bench, address, seen, after)
+            keep(bench, address, observation, after)
         done = Changed(Outcome.VERIFIED if changes else Outcome.NOTHING_TO_DO, changes, saved)
         entry.outcome(done.outcome)
         return done

@@ -68,15 +68,15 @@ async def fetch(bench: Bench, unit: Address | str, basis: Basis = "local") -> Hi
     """
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("history fetch", address, bench.wall) as entry:
-        async with meet(bench, address) as (_, seen):
-            family = seen.family
+        async with meet(bench, address) as (_, observation):
+            family = observation.family
         match family:
             case Family.PVVX:
                 history = await _pvvx(bench, address, basis)
             case Family.STOCK:
                 history = await _stock(bench, address, basis)
             case _:
-                raise NotSupported(f"{seen.label} runs: it stores no records")
+                raise NotSupported(f"{observation.label} runs: it stores no records")
         if history.undated:
             bench.warn(
                 f"{history.undated} of {len(history.records)} records have no date: the unit's clock was not set then, it "
@@ -199,8 +199,8 @@ async def clear(bench: Bench, unit: Address | str) -> Outcome:
     """
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("history clear", address, bench.wall) as entry:
-        async with meet(bench, address) as (link, seen):
-            stored = await _stored(link, seen.family, seen.label)
+        async with meet(bench, address) as (link, observation):
+            stored = await _stored(link, observation.family, observation.label)
         if not stored:
             outcome = Outcome.NOTHING_TO_DO
         elif bench.dry_run:
@@ -234,13 +234,13 @@ async def _stored(link: Link, family: Family, label: str) -> bool:
 
 
 async def _clear(bench: Bench, address: Address) -> None:
-    async with meet(bench, address) as (link, seen):
+    async with meet(bench, address) as (link, observation):
         try:
-            if seen.family is Family.PVVX:
+            if observation.family is Family.PVVX:
                 await run(pvvx_client.clear_history(), link)
             else:
                 await run(write(STOCK_CLEAR, stock.CLEAR_HISTORY, response=True), link)
-            left = await _stored(link, seen.family, seen.label)
+            left = await _stored(link, observation.family, observation.label)
         except (LinkLost, LinkTimeout) as problem:
             problem.device = "unknown"
             raise

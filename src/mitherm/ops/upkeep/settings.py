@@ -14,13 +14,13 @@ from mitherm.radio.link import Link
 _SET_CONFIG = b"\x55"
 
 
-async def setting_commands(bench: Bench, seen: Observation) -> tuple[bytes, ...]:
+async def setting_commands(bench: Bench, observation: Observation) -> tuple[bytes, ...]:
     """Commands for 1F1F that give another unit the same configuration; empty where there is none to read."""
-    if seen.family is not Family.PVVX:
+    if observation.family is not Family.PVVX:
         return ()
     try:
-        async with Link(bench.radio, await find(bench, seen.address)) as link:
-            config = await run(read_config(seen.hardware_id or 10), link)
+        async with Link(bench.radio, await find(bench, observation.address)) as link:
+            config = await run(read_config(observation.hardware_id or 10), link)
     except (LinkError, ProtocolError):
         return ()
     return (_SET_CONFIG + config.to_bytes(),)
