@@ -148,6 +148,8 @@ def test_command_line_and_python_rehearse_alike(
         del one["seconds"]  # how long the look took: the clocks differ
         if spec.startswith("stock"):
             one["rehearsal"]["final"].pop("did")  # drawn at the activation
+    seconds = [one["rehearsal"].pop("seconds") for one in (typed, called)]
+    assert seconds[0] == pytest.approx(seconds[1], abs=1.0)  # pauses between adverts are drawn too
     assert called == typed
     assert any(isinstance(event, StepDone) and (event.detail or "").startswith("twin: ") for event in events)
 
