@@ -90,6 +90,7 @@ HAZARDS = (
         kind("stock-2.1.1_0159_B1.6"),
         "old-firmware",
     ),
+    Hazard("H6", "tail for build c on B1.6", "stock-2.1.1_0159_B1.6,bound=mi-home", made_images.forged, "old-firmware"),
     Hazard("H6", "damaged signature", SIGNED, lambda: made_images.tail_changed(0x4C + 200, 0x11), "same-version"),
     Hazard("H6", "tail of another product", SIGNED, lambda: made_images.tail_changed(0x12, 0x63), "same-version"),
     Hazard("H6", "forged tail on 0130", "stock-1.0.0_0130,bound=mi-home", made_images.forged),
@@ -146,6 +147,26 @@ def test_red(tmp_path: Path, hazard: Hazard) -> None:
     assert {judgement.rule.id for judgement in error.result} == {rule.id for rule in RULES}
     assert rig.updates_begun == 0
     assert rig.flash()[:0x40000] == before
+
+
+CONSEQUENCES = {
+    "image of another model, LCD": "its display would stay dark",
+    "image of another model, dead": "it would not start there",
+    "stock of another model": "it would not start there",
+    "unsigned on 0159": "it has no signature tail",
+    "tail for build c on B1.6": "this tail is for build c",
+    "damaged signature": "its certificates lead to no root",
+    "tail of another product": "product 0x0563",
+}
+
+
+@pytest.mark.parametrize("hazard", [one for one in HAZARDS if one.name in CONSEQUENCES], ids=lambda hazard: hazard.name)
+def test_a_refusal_says_what_would_happen(tmp_path: Path, hazard: Hazard) -> None:
+    """Not only that: why, in the words of this image and this unit."""
+    rig = staged(tmp_path, hazard)
+    with pytest.raises(GuardRefused) as refusal:
+        attempt(rig, tmp_path, hazard)
+    assert CONSEQUENCES[hazard.name] in refusal.value.message
 
 
 @pytest.mark.parametrize("hazard", HAZARDS, ids=lambda hazard: f"{hazard.rule}: {hazard.name}")
