@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
@@ -12,11 +13,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import paho.mqtt.client as paho
 from cryptography import x509
@@ -130,9 +132,9 @@ class Listener:
         self._client.loop_start()
         assert self.subscribed.wait(WAIT_S)
 
-    def publish(self, topic: str, payload: str) -> None:
+    def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
         """As Home Assistant would."""
-        self._client.publish(topic, payload, 1).wait_for_publish(WAIT_S)
+        self._client.publish(topic, payload, 1, retain).wait_for_publish(WAIT_S)
 
     def close(self) -> None:
         """Leave."""
@@ -153,6 +155,55 @@ class Listener:
 
     def _take(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         self.messages.append((message.topic, message.payload.decode(), message.retain))
+
+
+class Cable:
+    """A way to a broker that can swallow what is sent to it, and be cut."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.swallows = False
+        self.swallowed = b""
+        self._broker = broker
+        self._ends: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connected, HOST, 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+
+    @property
+    def port(self) -> int:
+        """Where to connect to instead."""
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def cut(self) -> None:
+        """Both ends lose the connection."""
+        for end in self._ends:
+            end.transport.abort()
+        self._ends.clear()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, broker = await asyncio.open_connection(HOST, self._broker.port)
+        self._ends += [writer, broker]
+        with suppress(ConnectionError):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._forward(reader, broker, to_broker=True))
+                group.create_task(self._forward(answers, writer, to_broker=False))
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_broker: bool) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(4096):
+                if to_broker and self.swallows:
+                    self.swallowed += data
+                else:
+                    writer.write(data)
+        writer.close()
 
 
 def _write_certificate(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from mitherm.model.family import BeaconFormat, Family
 from mitherm.model.report import Report
 from mitherm.model.sighting import Sighting
 from mitherm.primitives.secret import Secret
+from mitherm.publish.sink import Counters
 
 A = Address.parse("A4:C1:38:0A:0B:0C")
 B = Address.parse("A4:C1:38:0A:0B:0D")
@@ -40,6 +42,27 @@ def sighting(
 def moment(at_s: float) -> datetime:
     """The present moment `at_s` seconds into a test."""
     return BEGUN + timedelta(seconds=at_s)
+
+
+class StillGateway:
+    """What sinks are told where no monitor runs."""
+
+    def __init__(self, counters: Counters | None = None, ages: Mapping[str, float] | None = None) -> None:
+        self.reloads = 0
+        self._counters = counters or {}
+        self._ages = ages or {}
+
+    def counters(self) -> Counters:
+        """See Gateway."""
+        return self._counters
+
+    def ages(self) -> Mapping[str, float]:
+        """See Gateway."""
+        return self._ages
+
+    def reload(self) -> None:
+        """See Gateway."""
+        self.reloads += 1
 
 
 def report(values: dict[str, Any] | None = None, **more: Any) -> Report:

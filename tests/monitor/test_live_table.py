@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from datetime import timedelta
 
@@ -11,13 +12,15 @@ from rich.console import Console
 from mitherm.cli.live_table import LiveTable, age_text, sparkline
 from mitherm.cli.monitor import footer, text_line
 from mitherm.protocol.events import Notice
-from monitor.reports import BEGUN, report
+from monitor.reports import BEGUN, StillGateway, report
 
 
 def drawn(*reports: object, notices: tuple[Notice, ...] = (), age_s: float = 3.0) -> list[str]:
     """The lines of the view."""
     console = Console(file=io.StringIO(), width=130)
-    table = LiveTable(console, lambda: {"A4:C1:38:0A:0B:0C": age_s}, lambda: "the footer")
+    table = LiveTable(console, lambda counters: f"the footer of {counters['mitherm_units']['']} units")
+    gateway = StillGateway({"mitherm_units": {"": 2}}, {"A4:C1:38:0A:0B:0C": age_s})
+    asyncio.run(table.open(gateway))
     for one in reports:
         table.take(one)  # type: ignore[arg-type]
     for notice in notices:
@@ -69,7 +72,7 @@ def test_notices_stand_below() -> None:
     """The last three, after the footer."""
     notices = tuple(Notice("warning", f"trouble {number}") for number in range(5))
     lines = [line.strip() for line in drawn(report(), notices=notices)]
-    assert lines[-4:] == ["the footer", "! trouble 2", "! trouble 3", "! trouble 4"]
+    assert lines[-4:] == ["the footer of 2 units", "! trouble 2", "! trouble 3", "! trouble 4"]
 
 
 def test_markup_in_names_is_shown_as_it_is() -> None:

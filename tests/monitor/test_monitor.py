@@ -6,9 +6,11 @@ import asyncio
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,14 +21,15 @@ from mitherm.errors import BrokerUnreachable, RadioUnavailable, SettingsError, U
 from mitherm.image.shipped import shipped_catalogue
 from mitherm.model.report import Report
 from mitherm.ops.bench import Bench
-from mitherm.ops.gateway.config import MonitorConfig
+from mitherm.ops.gateway.config import LayoutChoice, MonitorConfig, MqttConfig, UnitConfig
 from mitherm.ops.gateway.install import Installer, latest_version
 from mitherm.ops.gateway.monitor import Monitor
 from mitherm.ops.gateway.service import Notifier
+from mitherm.ops.gateway.sinks import monitor
 from mitherm.ops.hearing.receiver import Receiver
 from mitherm.ops.info import info
 from mitherm.publish.homeassistant import HomeAssistantLayout
-from mitherm.publish.sink import Feed, Sink
+from mitherm.publish.sink import Feed, Gateway, Sink
 from monitor import fleet
 from monitor.reports import report
 from rig import UNIT, Rig
@@ -158,7 +161,7 @@ def test_a_sink_that_cannot_be_opened_ends_it(tmp_path: Path) -> None:
     """Before anything is heard, and as the plain error."""
 
     class Broken(Keeper):
-        async def open(self) -> None:
+        async def open(self, gateway: Gateway) -> None:
             raise UsageProblem("no")
 
     with pytest.raises(UsageProblem):
@@ -209,10 +212,9 @@ def test_home_assistant_installs_firmware(tmp_path: Path) -> None:
         await asyncio.sleep(20)
         for one in keeper.reports:
             layout.messages(one)
-        installer = Installer(bench, layout, posted.extend, lambda: reloads.append(monitor.reload()))
-        installer.request("a4c138ffffff")
-        for _ in range(2):
-            installer.request(UNIT.compact)
+        installer = Installer(bench, layout)
+        for unit in ("a4c138ffffff", UNIT.compact, UNIT.compact):
+            installer.request(unit, posted.extend, lambda: reloads.append(monitor.reload()))
         await asyncio.sleep(200)
 
     rig.run(lambda bench: info(bench, str(UNIT)))
@@ -235,7 +237,7 @@ def test_an_update_that_cannot_be_is_told(tmp_path: Path) -> None:
 
     async def work(bench: Bench) -> None:
         layout.messages(report(unit=str(UNIT), address=UNIT, version="5.0"))
-        Installer(bench, layout, posted.extend, lambda: None).request(UNIT.compact)
+        Installer(bench, layout).request(UNIT.compact, posted.extend, lambda: None)
         await asyncio.sleep(60)
 
     before = rig.flash()
@@ -428,3 +430,22 @@ def test_listening_to_every_event(tmp_path: Path) -> None:
         return [one.event async for one in mitherm.listen(bench, duration_s=10, every_event=True)]
 
     assert Rig(tmp_path, "stock-1.0.0_0109").run(work) == ["seen"]
+
+
+def test_a_monitor_from_python(tmp_path: Path) -> None:
+    """The operation behind the command: sinks of the configuration and of the caller, names of the configuration first."""
+    rig, keeper = Rig(tmp_path, "pvvx-5.8"), Keeper()
+    config = MonitorConfig(sqlite=str(tmp_path / "readings.db"), units={UNIT: UnitConfig(name="Bath")})
+    rig.run(lambda bench: monitor(bench, config, sinks=(keeper,), duration_s=60))
+    assert {one.name for one in keeper.reports} == {"Bath"}
+    with closing(sqlite3.connect(tmp_path / "readings.db")) as database:
+        assert database.execute("SELECT count(*) FROM reading").fetchone() == (len(keeper.reports),)
+
+
+def test_a_monitor_from_python_whose_broker_is_not_there(tmp_path: Path) -> None:
+    """The same error as at the command line, and the messages wait beside the journal."""
+    rig = Rig(tmp_path, "pvvx-5.8")
+    config = MonitorConfig(mqtt=MqttConfig("mqtt://127.0.0.1:9", layout=LayoutChoice.BOTH, allow_install=True))
+    with pytest.raises(BrokerUnreachable, match="never reached"):
+        rig.run(lambda bench: monitor(bench, config, duration_s=60, environ={}))
+    assert list((rig.home / "queues").iterdir())

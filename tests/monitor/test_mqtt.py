@@ -8,7 +8,8 @@ import json
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,13 @@ import pytest
 from mitherm.model.address import Address
 from mitherm.publish.broker import Broker as BrokerUrl
 from mitherm.publish.homeassistant import HomeAssistantLayout
-from mitherm.publish.mqtt import MqttSink
+from mitherm.publish.mqtt import InstallRequests, MqttSink, Post
+from mitherm.publish.sink import Gateway
+from mitherm.publish.topics import Message, PlainLayout
 from monitor import fleet
-from monitor.broker import Broker, Listener, wait_for
+from monitor.broker import Broker, Cable, Listener, wait_for
 from monitor.conftest import Program
+from monitor.reports import StillGateway, report
 from rig import Rig
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -164,6 +168,9 @@ def test_the_last_will_tells_of_a_sudden_death(rig: Rig, broker: Broker, listen:
     wait_for("online", lambda: listener.last("mitherm/bridge/status") == "online")
     running.process.kill()
     wait_for("offline", lambda: listener.last("mitherm/bridge/status") == "offline")
+    late = listen(broker)
+    wait_for("offline for who comes later", lambda: late.last("mitherm/bridge/status"))
+    assert late.last("mitherm/bridge/status") == "offline"
 
 
 def test_birth_of_home_assistant_is_answered(rig: Rig, broker: Broker, listen: Listen, program: Begin) -> None:
@@ -246,17 +253,73 @@ def test_a_unit_is_removed(rig: Rig, broker: Broker, listen: Listen, program: Be
     assert not [one for one, _, _ in fresh.messages if fleet.ATC1441.compact in one]
 
 
-async def test_a_request_to_install_is_heard(broker: Broker, listen: Listen) -> None:
-    """The unit's id comes from the topic."""
-    sink = MqttSink(BrokerUrl.parse(url(broker)), [])
-    asked: list[str] = []
-    sink.install_topic, sink.on_install = HomeAssistantLayout().install_topic(), asked.append
-    await sink.open()
-    running = asyncio.create_task(sink.run())
-    listener = listen(broker)
+@asynccontextmanager
+async def running(sink: MqttSink, gateway: Gateway | None = None) -> AsyncIterator[None]:
+    """A sink that is connected; at the end its feed ends."""
+    await sink.open(gateway or StillGateway())
+    task = asyncio.create_task(sink.run())
     await asyncio.to_thread(wait_for, "connection", lambda: sink.connected)
-    listener.publish("mitherm/a4c138000001/fw/set", "install")
-    await asyncio.to_thread(wait_for, "the request", lambda: asked == ["a4c138000001"])
+    yield
     sink.feed.close()
-    await running
+    await task
     await sink.close()
+
+
+async def test_a_request_to_install_is_heard(broker: Broker, listen: Listen) -> None:
+    """The unit's id comes from the topic. A request that was kept by the broker is not obeyed: it may be a year old, and
+    would be made again at every connection."""
+    asked: list[str] = []
+    gateway = StillGateway()
+
+    def obey(unit: str, post: Post, done: Callable[[], None]) -> None:
+        asked.append(unit)
+        post([Message(f"progress/{unit}", "begun")])
+        done()
+
+    listener = listen(broker)
+    listener.publish("mitherm/a4c1380000ff/fw/set", "install", retain=True)
+    requests = InstallRequests(HomeAssistantLayout().install_topic(), obey)
+    async with running(MqttSink(BrokerUrl.parse(url(broker)), [], requests=requests), gateway):
+        listener.publish("mitherm/a4c138000001/fw/set", "install")
+        await asyncio.to_thread(wait_for, "the request", lambda: listener.last("progress/a4c138000001") == "begun")
+    assert asked == ["a4c138000001"]
+    assert gateway.reloads == 1
+
+
+async def test_who_comes_late_sees_the_values(broker: Broker, listen: Listen) -> None:
+    """The plain layout: whoever subscribes when all is over still gets every quantity, and that nobody sends any more."""
+    sink = MqttSink(BrokerUrl.parse(url(broker)), [PlainLayout()])
+    async with running(sink):
+        sink.feed.put(report({"temperature": 21.37, "voltage": 2.983}))
+    late = listen(broker)
+    expected = {
+        "mitherm/a4c1380a0b0c/temperature_c": "21.37",
+        "mitherm/a4c1380a0b0c/battery_mv": "2983",
+        "mitherm/a4c1380a0b0c/rssi_dbm": "-60",
+        "mitherm/a4c1380a0b0c/seen": "2026-01-01T12:00:00.000Z",
+        "mitherm/a4c1380a0b0c/availability": "online",
+        "mitherm/bridge/status": "offline",
+    }
+    await asyncio.to_thread(
+        wait_for, "what was kept", lambda: expected.keys() <= {topic for topic, *_ in late.messages}
+    )
+    assert {topic: payload for topic, payload, _ in late.messages} == expected
+    assert all(retained for _, _, retained in late.messages)
+
+
+async def test_a_message_waits_until_the_broker_has_answered(broker: Broker, listen: Listen) -> None:
+    """The connection dies between message and answer: the message is still queued, and goes over the next connection."""
+    listener = listen(broker)
+    topic = "mitherm/a4c1380a0b0c/temperature_c"
+    async with Cable(broker) as cable:
+        sink = MqttSink(BrokerUrl.parse(f"mqtt://127.0.0.1:{cable.port}"), [PlainLayout()])
+        async with running(sink):
+            cable.swallows = True
+            sink.feed.put(report())
+            await asyncio.to_thread(wait_for, "the message is under way", lambda: topic.encode() in cable.swallowed)
+            assert sink.waiting
+            assert sink.sent == 0
+            cable.cut()
+            cable.swallows = False
+            await asyncio.to_thread(wait_for, "the message", lambda: listener.last(topic) == "21.37")
+    assert sink.waiting == 0

@@ -21,11 +21,11 @@ from mitherm.publish.influx import InfluxSink, line, write_url
 from mitherm.publish.prometheus import METRICS, PrometheusSink, exposition, parse_endpoint
 from mitherm.publish.sink import Sink
 from mitherm.publish.sqlite import VERSION, SqliteSink
-from monitor.reports import report
+from monitor.reports import StillGateway, report
 
 
 async def deliver(sink: Sink, *reports: object) -> None:
-    await sink.open()
+    await sink.open(StillGateway())
     for one in reports:
         sink.feed.put(one)  # type: ignore[arg-type]
     sink.feed.close()
@@ -70,7 +70,7 @@ async def test_sqlite_leaves_other_files_alone(tmp_path: Path) -> None:
     text.write_text("no database, but long enough to be looked at " * 40)
     for path, error in ((newer, SchemaTooNew), (other, BadFile), (text, BadFile)):
         with pytest.raises(error):
-            await SqliteSink(path).open()
+            await SqliteSink(path).open(StillGateway())
 
 
 async def test_sqlite_takes_a_batch_again_after_a_failure(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ async def test_sqlite_takes_a_batch_again_after_a_failure(tmp_path: Path) -> Non
     folder = tmp_path / "folder"
     folder.mkdir()
     sink = SqliteSink(folder / "readings.db")
-    await sink.open()
+    await sink.open(StillGateway())
     for file in folder.iterdir():
         file.unlink()
     folder.rmdir()
@@ -86,7 +86,7 @@ async def test_sqlite_takes_a_batch_again_after_a_failure(tmp_path: Path) -> Non
     with pytest.raises(Exception, match="cannot write"):
         await sink.run()
     folder.mkdir()
-    await sink.open()
+    await sink.open(StillGateway())
     sink.feed.close()
     await sink.run()
     assert sink.sent == 1
@@ -258,18 +258,19 @@ async def fetch(port: int, request: bytes) -> bytes:
 
 async def test_prometheus_is_served() -> None:
     """Metrics, and plain words for everything else."""
-    sink = PrometheusSink("127.0.0.1:0", dict)
-    await sink.open()
+    sink = PrometheusSink("127.0.0.1:0")
+    await sink.open(StillGateway({"mitherm_units": {"": 7}}))
     running = asyncio.create_task(sink.run())
     sink.feed.put(report())
     await asyncio.sleep(0.01)
     answer = await fetch(sink.port, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"\nmitherm_units 7\n" in answer
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"mitherm_humidity_percent" in answer
     for request, status in ((b"POST /metrics HTTP/1.1\r\n\r\n", b"405"), (b"GET /x HTTP/1.1\r\n\r\n", b"404")):
         assert status in (await fetch(sink.port, request)).split(b"\r\n")[0]
     with pytest.raises(Unavailable):
-        await PrometheusSink(f"127.0.0.1:{sink.port}", dict).open()
+        await PrometheusSink(f"127.0.0.1:{sink.port}").open(StillGateway())
     sink.feed.close()
     await running
     await sink.close()

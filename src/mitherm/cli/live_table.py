@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from mitherm.model.report import KeyState, Report
 from mitherm.protocol.events import Event, Notice
-from mitherm.publish.sink import Sink
+from mitherm.publish.sink import Counters, Gateway, Sink
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -55,16 +55,20 @@ def age_text(seconds: float) -> str:
 
 
 class LiveTable(Sink):
-    """`ages` gives the seconds since each unit's last advert; `footer` one line about the whole."""
+    """`footer` makes one line about the whole from the gateway's counters."""
 
-    def __init__(self, console: Console, ages: Callable[[], Mapping[str, float]], footer: Callable[[], str]) -> None:
+    def __init__(self, console: Console, footer: Callable[[Counters], str]) -> None:
         super().__init__("table")
         self._console = console
-        self._ages = ages
         self._footer = footer
+        self._gateway: Gateway | None = None
         self._notices: deque[Notice] = deque(maxlen=NOTICES)
         self._latest: dict[str, Report] = {}
         self._trend: dict[str, deque[tuple[float, float]]] = {}
+
+    async def open(self, gateway: Gateway) -> None:
+        """See Sink.open."""
+        self._gateway = gateway
 
     async def run(self) -> None:
         """See Sink.run; the last state stays on the screen."""
@@ -112,7 +116,8 @@ class LiveTable(Sink):
 
         styles = {"warning": "yellow", "info": "dim"}
         notices = [Text(f"! {one.text}", style=styles[one.level]) for one in self._notices]
-        return Group(self._table(), Text(self._footer(), style="dim"), *notices)
+        footer = self._footer(self._gateway.counters()) if self._gateway is not None else ""
+        return Group(self._table(), Text(footer, style="dim"), *notices)
 
     def _table(self) -> Table:
         from rich.box import SIMPLE_HEAD
@@ -128,7 +133,7 @@ class LiveTable(Sink):
             table.add_column(name, justify="right", no_wrap=True)
         for name in ("sends", "key"):
             table.add_column(name, no_wrap=True)
-        ages = self._ages()
+        ages = self._gateway.ages() if self._gateway is not None else {}
         for report in sorted(self._latest.values(), key=lambda one: (one.name or "~", one.unit)):
             table.add_row(*self._row(report, ages.get(report.unit, 0.0)), style="" if report.available else "dim")
         return table

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,15 +19,12 @@ from mitherm.cli.signals import stopped_by_signals
 from mitherm.cli.unit import unit_address
 from mitherm.model.report import Report
 from mitherm.ops.gateway.config import MonitorConfig
-from mitherm.ops.gateway.monitor import Monitor
 from mitherm.ops.gateway.service import Notifier
-from mitherm.ops.gateway.sinks import network_sinks, renamed
+from mitherm.ops.gateway.sinks import build_monitor
 from mitherm.ops.gateway.sinks import remove as remove_units
-from mitherm.ops.hearing.receiver import Receiver
 from mitherm.protocol.events import Notice
 from mitherm.publish.lines import LineSink, csv_header, csv_line, json_line
-from mitherm.publish.sink import Sink
-from mitherm.store.paths import Paths
+from mitherm.publish.sink import Counters, Sink
 
 NETWORK: Final = ("mqtt", "prometheus", "influx")
 
@@ -98,21 +94,14 @@ def _usual_form(is_service: bool) -> str | None:
 
 async def _monitor(app: App, config: MonitorConfig, form: str | None, duration_s: float | None) -> None:
     async with open_bench(app) as bench:
-        receiver = Receiver(accept=config.accepts, silence_s=config.silence_s)
-        sinks: list[Sink] = []
-        if form == "table" and app.terminal.out.is_terminal:
-            table = LiveTable(
-                app.terminal.out, lambda: receiver.ages(bench.clock()), lambda: footer(monitor.counters())
-            )
+        table = LiveTable(app.terminal.out, footer) if form == "table" and app.terminal.out.is_terminal else None
+        if table is not None:
             bench = replace(bench, tell=table.tell)
-            sinks.append(table)
-        elif form is not None:
-            sinks.append(_lines(form))
-        monitor = Monitor(bench, receiver, sinks, names=lambda unit: renamed(unit, config), notifier=Notifier())
-        sinks += network_sinks(bench, config, monitor, os.environ, Paths.from_environment().journal.parent)
+        shown = table or (_lines(form) if form is not None else None)
+        monitor = build_monitor(bench, config, sinks=(shown,) if shown else (), notifier=Notifier())
         with stopped_by_signals(monitor.stop):
             await monitor.run(duration_s)
-        if not isinstance(sinks[0] if sinks else None, LiveTable):
+        if table is None:
             app.terminal.tell(Notice("info", footer(monitor.counters())))
         if not monitor.stop.is_set():
             monitor.raise_if_unreached()
@@ -139,7 +128,7 @@ def text_line(report: Report) -> str:
     return "  ".join(cell for cell in cells if cell) + "\n"
 
 
-def footer(counters: Mapping[str, Mapping[str, float]]) -> str:
+def footer(counters: Counters) -> str:
     """7 units · 120 frames: 40 new, 80 unchanged · mqtt: 55 sent"""
     frames = counters["mitherm_frames_total/result"]
     troubles = [f"{name.removeprefix('error:')} {number:.0f}" for name, number in sorted(frames.items()) if ":" in name]
@@ -152,7 +141,7 @@ def footer(counters: Mapping[str, Mapping[str, float]]) -> str:
     return " · ".join(part for part in (*parts, *_sinks(counters)) if part)
 
 
-def _sinks(counters: Mapping[str, Mapping[str, float]]) -> list[str]:
+def _sinks(counters: Counters) -> list[str]:
     dropped, waiting = counters["mitherm_sink_dropped_total/sink"], counters["mitherm_sink_waiting/sink"]
     found = []
     for name, sent in counters["mitherm_sink_sent_total/sink"].items():

@@ -7,13 +7,14 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from mitherm.errors import BrokerUnreachable, DiskProblem, Unavailable, UsageProblem
 from mitherm.publish.broker import Broker
 from mitherm.publish.queue import LIMIT, MessageQueue
-from mitherm.publish.sink import Sink
+from mitherm.publish.sink import Gateway, Sink
 from mitherm.publish.topics import OFFLINE, ONLINE, Layout, Message, bridge_topic
 from mitherm.retry import Backoff
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 QOS: Final = 1
 WINDOW: Final = 64
-"""Messages under way without an answer of the broker."""
+"""Messages under way without an answer of the broker: enough to hide a round trip, few enough to send again."""
 KEEPALIVE_S: Final = 30
+"""After one and a half of it without a word the broker publishes the last will (MQTT 3.1.1, 3.1.2.10)."""
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 60.0
 STEADY_S: Final = 10.0
@@ -34,27 +36,42 @@ _REFUSED: Final = (4, 5, 134, 135)
 """CONNACK: bad user name or password, not authorised (MQTT 3.1.1, 5)."""
 
 
+Post: TypeAlias = Callable[[Iterable[Message]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class InstallRequests:
+    """Where Home Assistant asks for updates, and who obeys: called with the unit's object id, a way to publish progress,
+    and what to call after an update, since names and keys may have changed.
+    """
+
+    topic: str
+    obey: Callable[[str, Post, Callable[[], None]], None]
+
+
 class MqttSink(Sink):
-    """Publishes with QoS 1 and takes a message off the queue when the broker has answered for it."""
+    """Publishes with QoS 1 and takes a message off the queue when the broker has answered for it.
+
+    `birth_topic`: where Home Assistant says `online`.
+    """
 
     def __init__(
         self,
         broker: Broker,
         layouts: Sequence[Layout],
         *,
+        birth_topic: str | None = None,
+        requests: InstallRequests | None = None,
         queue_file: Path | None = None,
         queue_limit: int = LIMIT,
     ) -> None:
         super().__init__("mqtt")
         self.connected = False
-        self.birth_topic: str | None = None
-        """Where Home Assistant says `online`."""
-        self.install_topic: str | None = None
-        """Where it asks for an update;"""
-        self.on_install: Callable[[str], None] | None = None
-        """this is called with the unit's object id then."""
         self._broker = broker
         self._layouts = layouts
+        self._birth_topic = birth_topic
+        self._requests = requests
+        self._gateway: Gateway | None = None
         self._queue_file = queue_file
         self._queue_limit = queue_limit
         self._bridge = bridge_topic(broker.base)
@@ -83,9 +100,10 @@ class MqttSink(Sink):
             hint=f"{self.waiting} messages wait on disk for the next run",
         )
 
-    async def open(self) -> None:
+    async def open(self, gateway: Gateway) -> None:
         """Take the queue. Raises UsageProblem without aiomqtt, Busy, DiskProblem."""
         _library()
+        self._gateway = gateway
         self._queue = MessageQueue(self._queue_file, self._queue_limit)
 
     async def run(self) -> None:
@@ -160,7 +178,7 @@ class MqttSink(Sink):
         async with _client(self._broker, will) as client:
             client.pending_calls_threshold = 2 * WINDOW
             await client.publish(self._bridge, ONLINE, QOS, retain=True)
-            for topic in filter(None, (self.birth_topic, self.install_topic, self._bridge)):
+            for topic in filter(None, (self._birth_topic, self._requests and self._requests.topic, self._bridge)):
                 await client.subscribe(topic, QOS)
             self.connected, self.problem, self._was_connected = True, None, True
             self._refresh()
@@ -194,11 +212,15 @@ class MqttSink(Sink):
             if topic == self._bridge:
                 if payload == OFFLINE:  # the last will of another gateway with the same topics; we are still here
                     await client.publish(self._bridge, ONLINE, QOS, retain=True)
-            elif topic == self.birth_topic:
+            elif topic == self._birth_topic:
                 if payload == ONLINE:
                     self._refresh()
-            elif self.on_install is not None and not message.retain:
-                self.on_install(topic.split("/")[-3])
+            elif not message.retain:  # a retained request would be obeyed anew at every connection
+                self._install(topic.split("/")[-3])
+
+    def _install(self, unit: str) -> None:
+        if self._requests is not None and self._gateway is not None:
+            self._requests.obey(unit, self.post, self._gateway.reload)
 
     def _refresh(self) -> None:
         for layout in self._layouts:

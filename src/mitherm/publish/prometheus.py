@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from mitherm.errors import Unavailable, UsageProblem
 from mitherm.model.report import Report
-from mitherm.publish.sink import Sink
+from mitherm.publish.sink import Counters, Gateway, Sink
 
 PORT: Final = 9265
 _REQUEST_S: Final = 5.0
+"""A scraper on the same network asks in milliseconds; who takes longer only holds a connection."""
 _LONGEST_REQUEST: Final = 8192
 _UNREADABLE: Final = ("missing", "wrong", "changed")
 _CONTENT: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -30,28 +31,31 @@ class Metric:
 
 
 METRICS: Final = (
-    Metric("mitherm_temperature_celsius", "Temperature", lambda one: one.temperature_c),
-    Metric("mitherm_humidity_percent", "Relative humidity", lambda one: one.humidity_pct),
-    Metric("mitherm_battery_percent", "Battery as the firmware scales it", lambda one: one.battery_pct),
-    Metric("mitherm_battery_volts", "Battery", lambda one: one.battery_mv and one.battery_mv / 1000),
-    Metric("mitherm_rssi_dbm", "Strength of the last advert", lambda one: one.rssi_dbm),
-    Metric("mitherm_available", "0: silent", lambda one: int(one.available)),
-    Metric("mitherm_sensor_fault", "1: the sensor fails", lambda one: int(one.fault)),
-    Metric("mitherm_key_problem", "1: beacons cannot be read", lambda one: int(one.key in _UNREADABLE)),
+    Metric("mitherm_temperature_celsius", "Temperature", lambda report: report.temperature_c),
+    Metric("mitherm_humidity_percent", "Relative humidity", lambda report: report.humidity_pct),
+    Metric("mitherm_battery_percent", "Battery as the firmware scales it", lambda report: report.battery_pct),
+    Metric("mitherm_battery_volts", "Battery", lambda report: report.battery_mv and report.battery_mv / 1000),
+    Metric("mitherm_rssi_dbm", "Strength of the last advert", lambda report: report.rssi_dbm),
+    Metric("mitherm_available", "0: silent", lambda report: int(report.available)),
+    Metric("mitherm_sensor_fault", "1: the sensor fails", lambda report: int(report.fault)),
+    Metric("mitherm_key_problem", "1: beacons cannot be read", lambda report: int(report.key in _UNREADABLE)),
     Metric(
-        "mitherm_lost_total", "Measurements missed, from gaps of the packet id", lambda one: one.health.lost, "counter"
+        "mitherm_lost_total",
+        "Measurements missed, from gaps of the packet id",
+        lambda report: report.health.lost,
+        "counter",
     ),
 )
 
 
-def exposition(reports: Mapping[str, Report], counters: Mapping[str, Mapping[str, float]]) -> str:
-    """The whole text. `counters`: metric to {label value: number}; the label's name is part of the metric's key."""
+def exposition(reports: Mapping[str, Report], counters: Counters) -> str:
+    """The whole text, in format 0.0.4, which every Prometheus reads."""
     return "\n".join([*_units(reports), *_counters(counters), ""])
 
 
 def _units(reports: Mapping[str, Report]) -> Iterator[str]:
     for metric in METRICS:
-        rows = [(one, metric.value(one)) for one in reports.values()]
+        rows = [(report, metric.value(report)) for report in reports.values()]
         if any(value is not None for _, value in rows):
             yield f"# HELP {metric.name} {metric.help}"
             yield f"# TYPE {metric.name} {metric.kind}"
@@ -61,7 +65,7 @@ def _units(reports: Mapping[str, Report]) -> Iterator[str]:
                 yield f"{metric.name}{{{labels}}} {value}"
 
 
-def _counters(counters: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+def _counters(counters: Counters) -> Iterator[str]:
     for key, rows in counters.items():
         name, _, label = key.partition("/")
         yield f"# TYPE {name} {'counter' if name.endswith('_total') else 'gauge'}"
@@ -84,12 +88,12 @@ def parse_endpoint(text: str) -> tuple[str, int]:
 
 
 class PrometheusSink(Sink):
-    """GET /metrics. `counters` is asked at every request."""
+    """GET /metrics. The gateway's counters are asked for at every request."""
 
-    def __init__(self, endpoint: str, counters: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
+    def __init__(self, endpoint: str) -> None:
         super().__init__("prometheus")
         self._host, self._port = parse_endpoint(endpoint)
-        self._counters = counters
+        self._gateway: Gateway | None = None
         self._reports: dict[str, Report] = {}
         self._server: asyncio.Server | None = None
 
@@ -98,8 +102,9 @@ class PrometheusSink(Sink):
         """The port in use, also where 0 was asked for."""
         return int(self._server.sockets[0].getsockname()[1]) if self._server else self._port
 
-    async def open(self) -> None:
+    async def open(self, gateway: Gateway) -> None:
         """Listen. Raises Unavailable."""
+        self._gateway = gateway
         try:
             self._server = await asyncio.start_server(self._serve, self._host or None, self._port)
         except OSError as problem:
@@ -135,7 +140,8 @@ class PrometheusSink(Sink):
             return _response("200 OK", "mitherm: see /metrics\n", method)
         if path != b"/metrics":
             return _response("404 Not Found", "see /metrics\n", method)
-        return _response("200 OK", exposition(self._reports, self._counters()), method)
+        counters = self._gateway.counters() if self._gateway is not None else {}
+        return _response("200 OK", exposition(self._reports, counters), method)
 
 
 def _response(status: str, text: str, method: bytes) -> bytes:

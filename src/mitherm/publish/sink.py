@@ -5,13 +5,32 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol, TypeAlias
 
 from mitherm.errors import MithermError
 from mitherm.model.report import Report
 
 FEED_LIMIT: Final = 4096
+"""Reports of a large home for about ten minutes; what a sink cannot catch up with then is old news."""
 BATCH: Final = 256
+"""As many as fit one request or transaction well."""
+
+Counters: TypeAlias = Mapping[str, Mapping[str, float]]
+"""Metric to {label value: number}; the label's name follows the metric's after a slash, a metric without label has ''."""
+
+
+class Gateway(Protocol):
+    """What the program that runs the sinks offers them."""
+
+    def counters(self) -> Counters:
+        """Frames by fate, and what each sink delivered and dropped."""
+
+    def ages(self) -> Mapping[str, float]:
+        """Seconds since each unit's last advert."""
+
+    def reload(self) -> None:
+        """Take names and keys from the stores anew: something has changed there."""
 
 
 class Feed:
@@ -61,7 +80,7 @@ class Sink(ABC):
         self.problem: str | None = None
         """Why nothing gets through right now."""
 
-    async def open(self) -> None:
+    async def open(self, gateway: Gateway) -> None:
         """Get ready; what fails here ends the program. Raises MithermError."""
 
     @abstractmethod

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from mitherm.errors import BadFile, DiskProblem, SchemaTooNew
 from mitherm.model.report import MAIN, Report, quantities, utc_text
-from mitherm.publish.sink import Sink
+from mitherm.publish.sink import Gateway, Sink
 
 VERSION: Final = 1
 _BUSY_S: Final = 5.0
@@ -40,7 +40,7 @@ class SqliteSink(Sink):
         super().__init__("sqlite")
         self._path = path
 
-    async def open(self) -> None:
+    async def open(self, gateway: Gateway) -> None:
         """Make the tables if they are not there. Raises SchemaTooNew, BadFile, DiskProblem."""
         await asyncio.to_thread(self._prepare)
 

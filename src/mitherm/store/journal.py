@@ -82,7 +82,7 @@ class Journal:
     """The journal in one file of JSON lines, which need not exist yet."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._numbers = itertools.count(1)
 
     @contextmanager
@@ -90,12 +90,12 @@ class Journal:
         self, name: str, address: Address | None, wall: Callable[[], datetime], waivers: Iterable[str] = ()
     ) -> Iterator[Entry]:
         """Record what happens inside. Raises DiskProblem on entry if the journal cannot be written: nothing was done."""
-        make_folder(self._path.parent)
+        make_folder(self.path.parent)
         run = f"{stamp(wall())}-{os.getpid()}-{next(self._numbers)}"
 
         def write(event: str, more: dict[str, object]) -> None:
             line = {"at": iso(wall()), "run": run, "event": event, **more}
-            append_line(self._path, documents.encode_line(line, SCHEMA))
+            append_line(self.path, documents.encode_line(line, SCHEMA))
 
         who = str(address) if address is not None else None
         write("started", {"operation": name, "address": who, "waivers": list(waivers)})
@@ -109,8 +109,8 @@ class Journal:
 
     def copy(self, path: Path) -> Journal:
         """An independent journal that begins with what is in this one."""
-        if self._path.exists():
-            shutil.copyfile(self._path, path)
+        if self.path.exists():
+            shutil.copyfile(self.path, path)
         return Journal(path)
 
     def runs(
@@ -146,9 +146,9 @@ class Journal:
 
     def _lines(self) -> Iterator[object]:
         try:
-            yield from documents.read_lines(self._path, SCHEMA)
+            yield from documents.read_lines(self.path, SCHEMA)
         except OSError as problem:
-            raise DiskProblem(f"cannot read {self._path}: {problem.strerror}") from problem
+            raise DiskProblem(f"cannot read {self.path}: {problem.strerror}") from problem
 
 
 def _continued(run: Run | None, line: dict[str, Any]) -> Run:

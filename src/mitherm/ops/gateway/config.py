@@ -108,6 +108,11 @@ class MonitorConfig:
         """See `read_toml`."""
         return read_toml(path, cls)
 
+    @property
+    def names(self) -> Mapping[Address, str]:
+        """Of the units that have one here."""
+        return {address: unit.name for address, unit in self.units.items() if unit.name}
+
     def with_options(
         self,
         *,

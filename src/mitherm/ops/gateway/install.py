@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from mitherm.errors import MithermError
 from mitherm.image.catalogue import Catalogue
@@ -17,7 +18,9 @@ from mitherm.ops.files.library import ImageSource
 from mitherm.ops.updating.flash import flash
 from mitherm.protocol.events import Event, Notice, Progress
 from mitherm.publish.homeassistant import HomeAssistantLayout
-from mitherm.publish.topics import Message
+from mitherm.publish.mqtt import Post
+
+PROGRESS_PCT: Final = 5.0
 
 
 def latest_version(report: Report, catalogue: Catalogue) -> str | None:
@@ -34,50 +37,55 @@ def latest_version(report: Report, catalogue: Catalogue) -> str | None:
 
 @dataclass(slots=True)
 class Installer:
-    """Requests come as object ids; `post` publishes. What fails is told as a notice and leaves the unit to its guards."""
+    """Requests come as object ids. What fails is told as a notice and leaves the unit to its guards."""
 
     bench: Bench
     layout: HomeAssistantLayout
-    post: Callable[[Iterable[Message]], None]
-    done: Callable[[], None]
-    """Called after an update: what is known about units has changed."""
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def request(self, unit: str) -> None:
-        """Begin, unless this unit's update is under way already."""
+    def request(self, unit: str, post: Post, done: Callable[[], None]) -> None:
+        """Begin, unless this unit's update is under way already. `post` publishes progress; `done` is called afterwards:
+        what is known about units has changed.
+        """
         report = self.layout.last(unit)
         if report is None or report.address is None or unit in self._running:
             return
-        task = self._running[unit] = asyncio.get_running_loop().create_task(self._install(unit, report, report.address))
+        work = self._install(unit, report, report.address, post, done)
+        task = self._running[unit] = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(lambda _: self._running.pop(unit, None))
 
-    async def _install(self, unit: str, report: Report, address: Address) -> None:
-        async with self._turn:
-            self.post(self.layout.installing(unit, 0.0))
+    async def _install(self, unit: str, report: Report, address: Address, post: Post, done: Callable[[], None]) -> None:
+        async with self._turn:  # one at a time: two transfers at once would halve each other's radio time
+            post(self.layout.installing(unit, 0.0))
             try:
-                await self._flash(unit, report, address)
+                await self._flash(report, address, self._progress(unit, post))
             except MithermError as problem:
                 self.bench.warn(f"update of {address}: {problem.message}", problem.hint)
             finally:
-                self.done()
-                self.post(self.layout.installing(unit, None))
+                done()
+                post(self.layout.installing(unit, None))
 
-    async def _flash(self, unit: str, report: Report, address: Address) -> None:
+    async def _flash(self, report: Report, address: Address, tell: Callable[[Event], None]) -> None:
         if not report.family.custom:
             return
         images = ImageSource.of(self.bench)
         image = images.find(ImageRequest(report.family, report.model))
+        result = await flash(replace(self.bench, tell=tell, ask=lambda question: True), str(address), image.name)
+        self.bench.note(f"update of {address}: {result.outcome}")
+
+    def _progress(self, unit: str, post: Post) -> Callable[[Event], None]:
+        """Publishes every twentieth of the transfer: more would only fill the queue."""
+        published = 0.0
 
         def tell(event: Event) -> None:
+            nonlocal published
             if isinstance(event, Progress) and event.unit == "blocks":
                 percent = 100.0 * event.done / max(event.total, 1)
-                if percent - told[-1] >= 5:
-                    told.append(percent)
-                    self.post(self.layout.installing(unit, percent))
+                if percent - published >= PROGRESS_PCT:
+                    published = percent
+                    post(self.layout.installing(unit, percent))
             elif isinstance(event, Notice):
                 self.bench.tell(event)
 
-        told: list[float] = [0.0]
-        result = await flash(replace(self.bench, tell=tell, ask=lambda question: True), str(address), image.name)
-        self.bench.note(f"update of {address}: {result.outcome}")
+        return tell

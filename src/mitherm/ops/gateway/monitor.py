@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from mitherm.errors import BrokerUnreachable, DiskProblem, MithermError, RadioUnavailable, StoreError
@@ -15,7 +16,7 @@ from mitherm.ops.gateway.service import Notifier
 from mitherm.ops.hearing.listen import all_keys, key_ring, wall_clock
 from mitherm.ops.hearing.receiver import Receiver
 from mitherm.primitives.secret import Secret
-from mitherm.publish.sink import Sink
+from mitherm.publish.sink import Counters, Sink
 from mitherm.retry import Backoff
 from mitherm.store.inventory import KnownUnit
 
@@ -31,7 +32,10 @@ LONGEST_PAUSE_S: Final = 60.0
 
 
 class Monitor:
-    """`run` listens until `stop` is set or the time is over. Raises MithermError where nothing can be heard at all."""
+    """`run` listens until `stop` is set or the time is over. Raises MithermError where nothing can be heard at all.
+
+    `names` go before the inventory's.
+    """
 
     def __init__(
         self,
@@ -39,27 +43,26 @@ class Monitor:
         receiver: Receiver,
         sinks: Sequence[Sink],
         *,
-        names: Callable[[KnownUnit], KnownUnit] = lambda unit: unit,
+        names: Mapping[Address, str] | None = None,
         notifier: Notifier | None = None,
     ) -> None:
         self.stop = asyncio.Event()
         self._bench = bench
         self._receiver = receiver
         self._sinks = sinks
-        self._names = names
+        self._names = names or {}
         self._notifier = notifier or Notifier({})
-        self._told: dict[str, str | None] = {}
-        self._known: dict[Address, KnownUnit] = {}
+        self._problems: dict[str, str | None] = {}
+        """Of each sink, as last told."""
         self._keys: Mapping[Address, Sequence[Secret]] = {}
         self._heard = 0
         self._reports: object = None
         self._wall = wall_clock(bench)
-        receiver.known = self._known.get
 
     async def run(self, duration_s: float | None = None) -> None:
         """Listen, merge, deliver; then let the sinks finish."""
         self.reload()
-        async with _opened(self._sinks), _first_error(), asyncio.TaskGroup() as group:
+        async with self._open_sinks(), _first_error(), asyncio.TaskGroup() as group:
             deliveries = [group.create_task(self._deliver(sink)) for sink in self._sinks]
             work = [group.create_task(self._listen()), group.create_task(self._watch())]
             with suppress(TimeoutError):
@@ -75,13 +78,16 @@ class Monitor:
             if (problem := sink.failure) is not None:
                 raise problem
 
-    def counters(self) -> dict[str, dict[str, float]]:
-        """For metrics and the last words: frames by fate, and what each sink delivered and dropped."""
-        now = self._bench.clock()
-        present = self._wall(now).timestamp()
+    def ages(self) -> Mapping[str, float]:
+        """See Gateway.ages."""
+        return self._receiver.ages(self._bench.clock())
+
+    def counters(self) -> Counters:
+        """See Gateway.counters: for metrics and the last words."""
+        present = self._wall(self._bench.clock()).timestamp()
         return {
             "mitherm_last_seen_timestamp_seconds/address": {
-                unit: round(present - age_s, 3) for unit, age_s in self._receiver.ages(now).items()
+                unit: round(present - age_s, 3) for unit, age_s in self.ages().items()
             },
             "mitherm_frames_total/result": dict(self._receiver.counts),
             "mitherm_adverts_dropped_total": {"": int(getattr(self._reports, "dropped", 0))},
@@ -94,15 +100,17 @@ class Monitor:
         }
 
     def reload(self) -> None:
-        """Take names and keys from the stores anew."""
+        """See Gateway.reload."""
         try:
-            units = {unit.address: self._names(unit) for unit in self._bench.stores.inventory.units()}
+            units = {unit.address: unit for unit in self._bench.stores.inventory.units()}
             keys = all_keys(self._bench.stores.vault)
         except StoreError as problem:
             self._bench.warn(problem.message, problem.hint)
             return
-        self._known.clear()
-        self._known.update(units)
+        units |= {
+            address: replace(units.get(address, KnownUnit(address)), name=name) for address, name in self._names.items()
+        }
+        self._receiver.known = units.get
         if keys != self._keys:
             self._keys = keys
             self._receiver.use_keys(key_ring(keys))
@@ -171,6 +179,19 @@ class Monitor:
             for task in late:
                 task.cancel()
 
+    @asynccontextmanager
+    async def _open_sinks(self) -> AsyncIterator[None]:
+        """All are closed again, also where one of them cannot be opened."""
+        begun: list[Sink] = []
+        try:
+            for sink in self._sinks:
+                begun.append(sink)
+                await sink.open(self)
+            yield
+        finally:
+            for sink in begun:
+                await sink.close()
+
     # ------------------------------------------------------------------------------------------------------------------
 
     def _publish(self, report: Report | None) -> None:
@@ -179,26 +200,12 @@ class Monitor:
                 sink.feed.put(report)
 
     def _tell_problem(self, sink: Sink) -> None:
-        before = self._told.get(sink.name)
-        if sink.problem != before:
-            self._told[sink.name] = sink.problem
+        if sink.problem != self._problems.get(sink.name):
+            self._problems[sink.name] = sink.problem
             if sink.problem is None:
                 self._bench.note(f"{sink.name}: works again")
             else:
                 self._bench.warn(f"{sink.name}: {sink.problem}")
-
-
-@asynccontextmanager
-async def _opened(sinks: Sequence[Sink]) -> AsyncIterator[None]:
-    begun: list[Sink] = []
-    try:
-        for sink in sinks:
-            begun.append(sink)
-            await sink.open()
-        yield
-    finally:
-        for sink in begun:
-            await sink.close()
 
 
 @asynccontextmanager

@@ -1,10 +1,10 @@
-"""From the configuration of `monitor` to its sinks (those that need no terminal)."""
+"""From a configuration to a monitor: layouts first, then the sinks that use them, then what feeds the sinks."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,33 +13,49 @@ from mitherm.model.address import Address
 from mitherm.ops.bench import Bench
 from mitherm.ops.gateway.config import LayoutChoice, MonitorConfig, MqttConfig
 from mitherm.ops.gateway.monitor import Monitor
+from mitherm.ops.gateway.service import Notifier
+from mitherm.ops.hearing.receiver import Receiver
+from mitherm.publish.broker import Broker
 from mitherm.publish.sink import Sink
-from mitherm.store.inventory import KnownUnit
 
 if TYPE_CHECKING:
+    from mitherm.publish.homeassistant import HomeAssistantLayout
+    from mitherm.publish.mqtt import InstallRequests
     from mitherm.publish.topics import Layout
 
 
-def network_sinks(
-    bench: Bench, config: MonitorConfig, monitor: Monitor, environ: Mapping[str, str], state: Path
-) -> list[Sink]:
-    """Sinks in the order of the options; `state` is the folder for queues. Raises UsageProblem, FileMissing."""
-    found: list[Sink] = []
-    if config.mqtt is not None:
-        found.append(_mqtt(bench, config, config.mqtt, monitor, environ, state))
-    if config.prometheus:
-        from mitherm.publish.prometheus import PrometheusSink
+async def monitor(
+    bench: Bench,
+    config: MonitorConfig,
+    *,
+    sinks: Sequence[Sink] = (),
+    duration_s: float | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> None:
+    """Listen and pass on, to `sinks` and to those of the configuration, for a time or without end.
 
-        found.append(PrometheusSink(config.prometheus, monitor.counters))
-    if config.influx is not None:
-        from mitherm.publish.influx import InfluxSink
+    Raises what `build_monitor` and `Monitor.run` raise, and BrokerUnreachable where a broker was never reached.
+    """
+    running = build_monitor(bench, config, sinks=sinks, environ=environ)
+    await running.run(duration_s)
+    running.raise_if_unreached()
 
-        found.append(InfluxSink(config.influx.url, config.influx.token(environ)))
-    if config.sqlite:
-        from mitherm.publish.sqlite import SqliteSink
 
-        found.append(SqliteSink(Path(config.sqlite).expanduser()))
-    return found
+def build_monitor(
+    bench: Bench,
+    config: MonitorConfig,
+    *,
+    sinks: Sequence[Sink] = (),
+    environ: Mapping[str, str] = os.environ,
+    notifier: Notifier | None = None,
+) -> Monitor:
+    """A monitor that is ready to run: `sinks`, then those of the configuration. Passwords come from `environ` or files.
+
+    Raises UsageProblem, FileMissing.
+    """
+    receiver = Receiver(accept=config.accepts, silence_s=config.silence_s)
+    every = (*sinks, *_sinks(bench, config, environ))
+    return Monitor(bench, receiver, every, names=config.names, notifier=notifier)
 
 
 async def remove(config: MonitorConfig, units: Sequence[Address], environ: Mapping[str, str]) -> None:
@@ -52,43 +68,74 @@ async def remove(config: MonitorConfig, units: Sequence[Address], environ: Mappi
         raise UsageProblem("from which broker?", hint="give --mqtt URL, or --config FILE")
     broker = config.mqtt.broker(environ)
     layouts = (HomeAssistantLayout(broker.base, config.mqtt.discovery), PlainLayout(broker.base))
-    await publish_once(broker, [one for unit in units for layout in layouts for one in layout.removal(unit.compact)])
+    await publish_once(
+        broker, [message for unit in units for layout in layouts for message in layout.removal(unit.compact)]
+    )
 
 
-def renamed(unit: KnownUnit, config: MonitorConfig) -> KnownUnit:
-    """The name in the configuration goes before the inventory's."""
-    wanted = config.units.get(unit.address)
-    return replace(unit, name=wanted.name) if wanted is not None and wanted.name else unit
+def _sinks(bench: Bench, config: MonitorConfig, environ: Mapping[str, str]) -> Iterator[Sink]:
+    """In the order of the options. What a sink needs is imported only where it is asked for."""
+    if config.mqtt is not None:
+        yield _mqtt(bench, config, config.mqtt, environ)
+    if config.prometheus:
+        from mitherm.publish.prometheus import PrometheusSink
+
+        yield PrometheusSink(config.prometheus)
+    if config.influx is not None:
+        from mitherm.publish.influx import InfluxSink
+
+        yield InfluxSink(config.influx.url, config.influx.token(environ))
+    if config.sqlite:
+        from mitherm.publish.sqlite import SqliteSink
+
+        yield SqliteSink(Path(config.sqlite).expanduser())
 
 
-def _mqtt(
-    bench: Bench, config: MonitorConfig, mqtt: MqttConfig, monitor: Monitor, environ: Mapping[str, str], state: Path
-) -> Sink:
-    from mitherm.ops.gateway.install import Installer, latest_version
-    from mitherm.publish.homeassistant import HomeAssistantLayout
+def _mqtt(bench: Bench, config: MonitorConfig, mqtt: MqttConfig, environ: Mapping[str, str]) -> Sink:
     from mitherm.publish.mqtt import MqttSink
     from mitherm.publish.topics import PlainLayout
 
     broker = mqtt.broker(environ)
     layouts: list[Layout] = []
-    name = hashlib.sha256(f"{broker}/{broker.base}".encode()).hexdigest()[:12]
-    sink = MqttSink(broker, layouts, queue_file=state / "queues" / f"{name}.sqlite", queue_limit=mqtt.queue)
+    requests = None
     if mqtt.layout is not LayoutChoice.PLAIN:
-        layout = HomeAssistantLayout(
-            broker.base,
-            mqtt.discovery,
-            silence_s=config.silence_s,
-            latest=lambda report: latest_version(report, bench.catalogue),
-            areas={str(address): unit.area for address, unit in config.units.items() if unit.area},
-            install=mqtt.allow_install,
-        )
+        layout = _home_assistant(bench, config, mqtt, broker)
         layouts.append(layout)
-        sink.birth_topic = f"{mqtt.discovery}/status"
-        if mqtt.allow_install:
-            sink.install_topic, sink.on_install = (
-                layout.install_topic(),
-                Installer(bench, layout, sink.post, monitor.reload).request,
-            )
+        requests = _requests(bench, layout) if mqtt.allow_install else None
     if mqtt.layout is not LayoutChoice.HOME_ASSISTANT:
         layouts.append(PlainLayout(broker.base))
-    return sink
+    return MqttSink(
+        broker,
+        layouts,
+        birth_topic=f"{mqtt.discovery}/status" if mqtt.layout is not LayoutChoice.PLAIN else None,
+        requests=requests,
+        queue_file=_queue_file(bench, broker),
+        queue_limit=mqtt.queue,
+    )
+
+
+def _home_assistant(bench: Bench, config: MonitorConfig, mqtt: MqttConfig, broker: Broker) -> HomeAssistantLayout:
+    from mitherm.ops.gateway.install import latest_version
+    from mitherm.publish.homeassistant import HomeAssistantLayout
+
+    return HomeAssistantLayout(
+        broker.base,
+        mqtt.discovery,
+        silence_s=config.silence_s,
+        latest=lambda report: latest_version(report, bench.catalogue),
+        areas={str(address): unit.area for address, unit in config.units.items() if unit.area},
+        install=mqtt.allow_install,
+    )
+
+
+def _requests(bench: Bench, layout: HomeAssistantLayout) -> InstallRequests:
+    from mitherm.ops.gateway.install import Installer
+    from mitherm.publish.mqtt import InstallRequests
+
+    return InstallRequests(layout.install_topic(), Installer(bench, layout).request)
+
+
+def _queue_file(bench: Bench, broker: Broker) -> Path:
+    """One queue per broker and base topic, beside the journal: what waits for one must not go to another."""
+    name = hashlib.sha256(f"{broker}/{broker.base}".encode()).hexdigest()[:12]
+    return bench.stores.journal.path.parent / "queues" / f"{name}.sqlite"
