@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,16 +14,13 @@ from mitherm.cli.context import App
 from mitherm.cli.documents.keys import fetched
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command
-from mitherm.cloud.hosts import REGIONS, Hosts
+from mitherm.cloud.hosts import REGIONS
 from mitherm.errors import AnswerNeeded
 from mitherm.primitives.secret import Secret
 
 if TYPE_CHECKING:  # an HTTP client is a lot to load for `keys list`
     from mitherm.cloud.password_login import Credentials
-    from mitherm.ops.keys.account import Service
 
-LOCAL_SERVICE: Final = "MITHERM_CLOUD_URL"
-"""A server on this computer that plays the service; for tests."""
 _YES: Final = "--yes starts the login all the same, for somebody who reads stderr; or use --password"
 
 
@@ -57,9 +52,15 @@ def fetch_command(app: App, regions: tuple[str, ...], by_password: bool, account
     credentials = _credentials(account) if by_password else None
     if credentials is None and not (sys.stdin.isatty() or app.settings.yes):
         raise AnswerNeeded("would have shown a QR code to scan with Mi Home", hint=_YES)
-    from mitherm.ops.keys.account import fetch_keys
+    from mitherm.wiring.account import fetch_keys
 
-    done = fetch_keys(_service(app), stores().vault, regions=regions or REGIONS, credentials=credentials)
+    done = fetch_keys(
+        stores(),
+        person=Onlooker(app),
+        regions=regions or REGIONS,
+        credentials=credentials,
+        tell=app.terminal.tell,
+    )
 
     def render(result: Mapping[str, Any]) -> None:
         from mitherm.ops.next_step import after_import
@@ -68,16 +69,6 @@ def fetch_command(app: App, regions: tuple[str, ...], by_password: bool, account
         app.terminal.suggest(*dict.fromkeys(after_import(stores(), unit.generation.address) for unit in done.units))
 
     return app.finish(fetched(done, reveal), render)
-
-
-def _service(app: App) -> Service:
-    from mitherm.cloud.session import Ground
-    from mitherm.cloud.web import StandardWeb
-    from mitherm.ops.keys.account import Service
-
-    local = os.environ.get(LOCAL_SERVICE)
-    ground = Ground(os.urandom, time.time, Hosts.local(local) if local else Hosts())
-    return Service(ground, StandardWeb(), Onlooker(app), app.terminal.tell)
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

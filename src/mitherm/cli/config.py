@@ -193,10 +193,9 @@ def reset(app: App, /, unit: str, **options: Any) -> int:
 @click.pass_obj
 def backup_(app: App, unit: str) -> int:
     """Copy the settings of UNIT (and its Mi records) into the vault, for `apply --backup` and `doctor`."""
-    stored, changed = on_bench(app, lambda bench: config_backup.backup(bench, unit))
-    result = {"backup": stored.id, "replies": sorted(stored.backup.replies), "changed": changed}
-    text = f"Backup {stored.id} is in the vault{'' if changed else ' already'}."
-    return app.finish(result, lambda result: app.terminal.say(text))
+    backup = on_bench(app, lambda bench: config_backup.backup(bench, unit))
+    text = f"Backup {backup.stored.id} is in the vault{'' if backup.changed else ' already'}."
+    return app.finish(documents.config_backup(backup), lambda result: app.terminal.say(text))
 
 
 # --- changes ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from mitherm.cli.documents import SCHEMA, Document
 from mitherm.ops.upkeep.clock import Clock, ClockSet
 from mitherm.ops.upkeep.config import Change, Changed
+from mitherm.ops.upkeep.config_backup import ConfigBackup
 from mitherm.ops.upkeep.history import History
 from mitherm.protocol.pvvx.settings import Setting
 from mitherm.store.moments import iso
@@ -37,6 +38,12 @@ def changed(result: Changed) -> Document:
         "backup": result.backup,
         "changed": result.outcome.changed,
     }
+
+
+def config_backup(backup: ConfigBackup) -> Document:
+    """`config backup`."""
+    stored = backup.stored
+    return {"backup": stored.id, "replies": sorted(stored.backup.replies), "changed": backup.changed}
 
 
 def _change(change: Change) -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mitherm.errors import AnswerNeeded, LinkError, NotFound, NotSupported, PeerMisbehaved, ProtocolError
@@ -23,6 +23,14 @@ from mitherm.protocol.pvvx.structs import CLOCK_MODELS, Comfort
 from mitherm.radio.driver import run
 
 RESET_SINCE: Final = 0x10
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigBackup:
+    """A backup with the settings, and whether it is new."""
+
+    stored: StoredBackup
+    changed: bool
 
 
 async def reset(bench: Bench, unit: Address | str) -> Changed:
@@ -61,7 +69,7 @@ async def _reset(bench: Bench, address: Address) -> Settings:
             raise
 
 
-async def backup(bench: Bench, unit: Address | str) -> tuple[StoredBackup, bool]:
+async def backup(bench: Bench, unit: Address | str) -> ConfigBackup:
     """Settings, comfort window and Mi records into the vault; whether that is news."""
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("config backup", address, bench.wall) as entry:
@@ -71,7 +79,7 @@ async def backup(bench: Bench, unit: Address | str) -> tuple[StoredBackup, bool]
         await _save(bench, address)
         stored = bench.stores.vault.backups(address)
         entry.outcome(Outcome.SAVED if len(stored) > known else Outcome.NOTHING_TO_DO)
-        return stored[-1], len(stored) > known
+        return ConfigBackup(stored[-1], changed=len(stored) > known)
 
 
 async def _save(bench: Bench, address: Address) -> None:
