@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from mitherm.ops.upkeep.history import clear as clear_history
     from mitherm.ops.upkeep.history import fetch as fetch_history
     from mitherm.primitives.secret import Secret
-    from mitherm.protocol.events import Notice, Progress, StepDone, StepStarted
+    from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStarted
     from mitherm.protocol.pvvx.settings import Setting, Settings
     from mitherm.radio.driver import run
     from mitherm.radio.gatt import Radio
@@ -99,6 +99,7 @@ _HOMES: Final = {
     "Clock": "ops.upkeep.clock",
     "ClockSet": "ops.upkeep.clock",
     "ConfigBackup": "ops.upkeep.config_backup",
+    "Event": "protocol.events",
     "Examination": "ops.doctor.examine",
     "ExportedKeys": "ops.keys.import_export",
     "Family": "model.family",
@@ -212,6 +213,7 @@ __all__ = [
     "Clock",
     "ClockSet",
     "ConfigBackup",
+    "Event",
     "Examination",
     "ExportedKeys",
     "Family",
