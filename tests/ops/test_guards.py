@@ -144,6 +144,7 @@ def test_red(tmp_path: Path, hazard: Hazard) -> None:
     rule = next(rule for rule in RULES if rule.id == hazard.rule)
     assert (error.rule, error.exit_code, error.device) == (hazard.rule, 4, "unchanged")
     assert error.waiver == (rule.waiver if hazard.ends else None)
+    assert (error.hint == "no switch lifts this rule") == (hazard.ends is None)
     assert {judgement.rule.id for judgement in error.result} == {rule.id for rule in RULES}
     assert rig.updates_begun == 0
     assert rig.flash()[:0x40000] == before
@@ -154,7 +155,7 @@ CONSEQUENCES = {
     "image of another model, dead": "it would not start there",
     "stock of another model": "it would not start there",
     "unsigned on 0159": "it has no signature tail",
-    "tail for build c on B1.6": "this tail is for build c",
+    "tail for build c on B1.6": "cannot verify: the unit seems to run build B1.6, and this tail is for build c",
     "damaged signature": "its certificates lead to no root",
     "tail of another product": "product 0x0563",
 }
