@@ -1,13 +1,18 @@
 """The public names of the package: all there, typed, and free until they are used."""
 
 import ast
+import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import mitherm
+from mitherm.cli.app import root
 
 SOURCE = Path(mitherm.__file__).read_text()
 
@@ -60,3 +65,46 @@ def test_help_reads_no_catalogue() -> None:
     code = "import sys; from mitherm.cli.app import run; run(['--help']); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"mitherm.image.shipped", "asyncio", "bleak", "cryptography"} & set(loaded)
+
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "reference" / "python.md").read_text()
+
+
+def commands(group: click.Group, context: click.Context) -> Iterator[str]:
+    """Every command that does something: `scan`, `keys show`."""
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from (f"{name} {rest}" for rest in commands(command, context))
+        else:
+            yield name
+
+
+def test_every_command_has_a_name_in_python() -> None:
+    """The page has a row for each command, and what it names is public."""
+    rows = dict(re.findall(r"^\| `([a-z -]+)` \| (.*) \|$", PAGE, re.MULTILINE))
+    assert sorted(rows) == sorted(commands(root(), click.Context(root())))
+    for names in rows.values():
+        for name in re.findall(r"`([^`]+)`", names):
+            value, first, *rest = mitherm, *name.split(".")
+            assert first in mitherm.__all__
+            for part in (first, *rest):
+                value = getattr(value, part)
+            assert callable(value)
+
+
+def test_a_program_of_a_user_is_typed(tmp_path: Path) -> None:
+    """`mypy --strict` has nothing to say about the programs of the page, which need nothing but `import mitherm`."""
+    programs = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    files = []
+    for number, program in enumerate(programs):
+        files.append(tmp_path / f"program_{number}.py")
+        files[-1].write_text(program)
+        assert not re.search(r"mitherm\.[a-z_.]+ import|import mitherm\.", program)
+    package = Path(mitherm.__file__).parents[1]
+    found = {} if "site-packages" in package.parts else {"MYPYPATH": str(package)}
+    options = ["--strict", "--follow-imports=silent", "--config-file=", f"--cache-dir={ROOT / '.mypy_cache' / 'user'}"]
+    words = [sys.executable, "-m", "mypy", *options, *map(str, files)]
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **found}, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
