@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from mitherm.ops.files.firmware import add_files, inspect_file, published_files, synthesise, verify_file
     from mitherm.ops.files.images import SelectedImage
     from mitherm.ops.files.library import ImageSource
+    from mitherm.ops.gateway.config import MonitorConfig
+    from mitherm.ops.gateway.sinks import monitor
     from mitherm.ops.hearing.listen import listen
     from mitherm.ops.hearing.scan import ScannedUnit, scan, watch
     from mitherm.ops.info import UnitInfo, info
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from mitherm.primitives.secret import Secret
     from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStarted
     from mitherm.protocol.pvvx.settings import Setting, Settings
+    from mitherm.publish.sink import Sink
     from mitherm.radio.driver import run
     from mitherm.radio.gatt import Radio
     from mitherm.radio.link import Link
@@ -120,6 +123,7 @@ _HOMES: Final = {
     "MeanRecord": "model.history",
     "MiKeys": "model.keys",
     "MithermError": "errors",
+    "MonitorConfig": "ops.gateway.config",
     "NotVerified": "errors",
     "Notice": "protocol.events",
     "Outcome": "model.operation",
@@ -135,6 +139,7 @@ _HOMES: Final = {
     "Settings": "protocol.pvvx.settings",
     "Sighting": "model.sighting",
     "Signature": "image.signature",
+    "Sink": "publish.sink",
     "StepDone": "protocol.events",
     "StepStarted": "protocol.events",
     "Stores": "ops.bench",
@@ -174,6 +179,7 @@ _HOMES: Final = {
     "listen": "ops.hearing.listen",
     "login_with_token": "ops.keys.login",
     "login_with_vault": "ops.keys.login",
+    "monitor": "ops.gateway.sinks",
     "name_unit": "ops.known",
     "open_bench": "wiring.bench",
     "open_images": "wiring.bench",
@@ -234,6 +240,7 @@ __all__ = [
     "MeanRecord",
     "MiKeys",
     "MithermError",
+    "MonitorConfig",
     "NotVerified",
     "Notice",
     "Outcome",
@@ -249,6 +256,7 @@ __all__ = [
     "Settings",
     "Sighting",
     "Signature",
+    "Sink",
     "StepDone",
     "StepStarted",
     "Stores",
@@ -289,6 +297,7 @@ __all__ = [
     "listen",
     "login_with_token",
     "login_with_vault",
+    "monitor",
     "name_unit",
     "open_bench",
     "open_images",
