@@ -47,8 +47,8 @@ _BUTTON_EVENTS: Final = (
 def _sensor(
     device_class: str | None, unit: str | None, state_class: str = "measurement", **more: Any
 ) -> dict[str, Any]:
-    told = {"p": "sensor", "device_class": device_class, "unit_of_measurement": unit, "state_class": state_class}
-    return {name: value for name, value in told.items() if value is not None} | more
+    fields = {"p": "sensor", "device_class": device_class, "unit_of_measurement": unit, "state_class": state_class}
+    return {name: value for name, value in fields.items() if value is not None} | more
 
 
 def _binary(device_class: str | None, **more: Any) -> dict[str, Any]:
@@ -138,14 +138,14 @@ class HomeAssistantLayout:
 
     def refresh(self) -> list[Message]:
         """Everything again: the broker lost it, or Home Assistant has just started."""
-        found: list[Message] = []
+        messages: list[Message] = []
         for unit_id, unit in self._units.items():
             unit.facts, unit.available, unit.firmware = (), "", ""
-            found += self._discovery(unit_id, unit)
-            found += [*self._availability(unit_id, unit), *self._firmware(unit_id, unit)]
+            messages += self._discovery(unit_id, unit)
+            messages += [*self._availability(unit_id, unit), *self._firmware(unit_id, unit)]
             if unit.report.available:  # a silent unit's old state would count as fresh
-                found.append(self._state(unit_id, unit))
-        return found
+                messages.append(self._state(unit_id, unit))
+        return messages
 
     def removal(self, unit: str) -> list[Message]:
         """An empty discovery message removes the device; retained states go too."""
@@ -158,16 +158,16 @@ class HomeAssistantLayout:
 
     def last(self, unit: str) -> Report | None:
         """The last report of a unit."""
-        found = self._units.get(unit)
-        return found.report if found is not None else None
+        entry = self._units.get(unit)
+        return entry.report if entry is not None else None
 
     def installing(self, unit: str, percent: float | None) -> list[Message]:
         """How far an update is; None: it ended, one way or the other."""
-        found = self._units.get(unit)
-        if found is None:
+        entry = self._units.get(unit)
+        if entry is None:
             return []
-        found.percent = percent
-        return self._firmware(unit, found)
+        entry.percent = percent
+        return self._firmware(unit, entry)
 
     def install_topic(self, unit: str = "+") -> str:
         """Where Home Assistant asks for an update."""
@@ -181,13 +181,15 @@ class HomeAssistantLayout:
         if facts == unit.facts:
             return []
         unit.facts = facts
-        wanted = self._components(unit_id, unit)
-        gone = {key: {"p": platform} for key, platform in unit.announced.items() if key not in wanted}
-        config = compact_json(self._config(unit_id, unit.report, wanted | gone))
-        if gone:
+        components = self._components(unit_id, unit)
+        removed = {key: {"p": platform} for key, platform in unit.announced.items() if key not in components}
+        config = compact_json(self._config(unit_id, unit.report, components | removed))
+        if removed:
             unit.facts = ()  # the next message leaves them out
-        with_event = any(one["p"] == "event" for key, one in wanted.items() if key not in unit.announced)
-        unit.announced = {key: component["p"] for key, component in wanted.items()}
+        with_event = any(
+            component["p"] == "event" for key, component in components.items() if key not in unit.announced
+        )
+        unit.announced = {key: component["p"] for key, component in components.items()}
         return [Message(self._config_topic(unit_id), config, retain=True, pause_s=SETTLE_S if with_event else 0.0)]
 
     def _config_topic(self, unit_id: str) -> str:
@@ -209,9 +211,9 @@ class HomeAssistantLayout:
 
     def _device(self, unit_id: str, report: Report) -> dict[str, Any]:
         """Upper case in `connections` relates it to the device of Home Assistant's own Bluetooth integrations."""
-        told: dict[str, Any] = {"identifiers": [f"mitherm_{unit_id}"]}
+        fields: dict[str, Any] = {"identifiers": [f"mitherm_{unit_id}"]}
         if report.address is not None:
-            told["connections"] = [["bluetooth", str(report.address)]]
+            fields["connections"] = [["bluetooth", str(report.address)]]
         known = {
             "name": _name(report),
             "manufacturer": "Qingping" if (report.model or "").startswith("CG") else "Xiaomi" if report.model else None,
@@ -221,19 +223,19 @@ class HomeAssistantLayout:
             "sw_version": f"{report.family} {report.version}" if report.version else None,
             "suggested_area": self._areas.get(report.unit),
         }
-        return told | {name: value for name, value in known.items() if value is not None}
+        return fields | {name: value for name, value in known.items() if value is not None}
 
     def _components(self, unit_id: str, unit: _Unit) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
+        components: dict[str, dict[str, Any]] = {}
         for key in _state_values(unit.report):
             name, number = _numbered(key)
             if name in COMPONENTS:
-                found[key] = self._component(unit_id, unit, key, name, number)
+                components[key] = self._component(unit_id, unit, key, name, number)
         if unit.report.values and (_BUTTON in unit.report.values or _BUTTON in unit.announced):
-            found[_BUTTON] = self._button(unit_id)
+            components[_BUTTON] = self._button(unit_id)
         if unit.report.version is not None:
-            found[_UPDATE] = self._update(unit_id)
-        return found
+            components[_UPDATE] = self._update(unit_id)
+        return components
 
     def _component(self, unit_id: str, unit: _Unit, key: str, name: str, number: int) -> dict[str, Any]:
         config = {**COMPONENTS[name], "unique_id": f"mitherm_{unit_id}_{key}"}
@@ -288,10 +290,10 @@ class HomeAssistantLayout:
         if unit.report.version is None:
             return []
         latest = self._latest(unit.report) or unit.report.version
-        told: dict[str, Any] = {"installed_version": unit.report.version, "latest_version": latest}
+        fields: dict[str, Any] = {"installed_version": unit.report.version, "latest_version": latest}
         if self._install:
-            told |= {"in_progress": unit.percent is not None, "update_percentage": unit.percent}
-        firmware = compact_json(told)
+            fields |= {"in_progress": unit.percent is not None, "update_percentage": unit.percent}
+        firmware = compact_json(fields)
         if firmware == unit.firmware:
             return []
         unit.firmware = firmware
@@ -305,28 +307,28 @@ class HomeAssistantLayout:
     def _event(self, unit_id: str, unit: _Unit) -> list[Message]:
         """Never retained."""
         event_type = (unit.report.received or {}).get(_BUTTON)
-        found = []
-        for one in event_type if isinstance(event_type, list) else [event_type]:
-            if one in _BUTTON_EVENTS:
-                payload = {"event_type": one, "time": utc_text(unit.report.at)}
-                found.append(Message(f"{self._base}/{unit_id}/event", compact_json(payload)))
-        return found
+        messages = []
+        for name in event_type if isinstance(event_type, list) else [event_type]:
+            if name in _BUTTON_EVENTS:
+                payload = {"event_type": name, "time": utc_text(unit.report.at)}
+                messages.append(Message(f"{self._base}/{unit_id}/event", compact_json(payload)))
+        return messages
 
 
 def _state_values(report: Report) -> dict[str, Any]:
     """The keys of the state message; a quantity sent several times is numbered from the second on."""
-    found: dict[str, Any] = {}
+    state: dict[str, Any] = {}
     for name, value in (report.values or {}).items():
         if name == _BUTTON:
             continue
         key = _RENAMED.get(name, name)
-        for number, one in enumerate(value if isinstance(value, list) else [value], 1):
-            found[key if number == 1 else f"{key}_{number}"] = one
+        for number, single in enumerate(value if isinstance(value, list) else [value], 1):
+            state[key if number == 1 else f"{key}_{number}"] = single
     if report.rssi_dbm is not None:
-        found["rssi"] = report.rssi_dbm
-    if report.family is not Family.STOCK:
-        found["problem"] = report.fault
-    return found
+        state["rssi"] = report.rssi_dbm
+    if report.family is not Family.STOCK:  # stock has no word for a sensor that fails
+        state["problem"] = report.fault
+    return state
 
 
 def _facts(unit: _Unit) -> tuple[object, ...]:

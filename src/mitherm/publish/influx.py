@@ -40,16 +40,16 @@ def line(report: Report) -> str | None:
 
 
 def _fields(values: Mapping[str, Any]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for name, value in values.items():
         if isinstance(value, bool):
-            found[name] = "true" if value else "false"
+            fields[name] = "true" if value else "false"
         elif isinstance(value, int | float) and math.isfinite(value):
             # one type per field for ever: InfluxDB refuses a float where an integer was first
-            found[name] = f"{value}i" if name in ("battery_pct", "battery_mv", "count") else repr(float(value))
+            fields[name] = f"{value}i" if name in ("battery_pct", "battery_mv", "count") else repr(float(value))
         elif isinstance(value, str):
-            found[name] = '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
-    return found
+            fields[name] = '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+    return fields
 
 
 def _key(text: str) -> str:

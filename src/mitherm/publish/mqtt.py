@@ -196,7 +196,9 @@ class MqttSink(Sink):
             self._changed.clear()
             batch = _until_pause(queue.head(WINDOW))
             if batch:
-                await asyncio.gather(*(client.publish(one.topic, one.payload, QOS, one.retain) for _, one in batch))
+                await asyncio.gather(
+                    *(client.publish(message.topic, message.payload, QOS, message.retain) for _, message in batch)
+                )
                 queue.done(batch[-1][0])
                 self.sent += len(batch)
                 await asyncio.sleep(batch[-1][1].pause_s)
@@ -232,8 +234,8 @@ async def publish_once(broker: Broker, messages: Iterable[Message]) -> None:
     aiomqtt = _library()
     try:
         async with _client(broker) as client:
-            for one in messages:
-                await client.publish(one.topic, one.payload, QOS, one.retain)
+            for message in messages:
+                await client.publish(message.topic, message.payload, QOS, message.retain)
     except (aiomqtt.MqttError, OSError) as problem:
         raise BrokerUnreachable(f"{broker}: {problem}") from None
 

@@ -10,6 +10,7 @@ from mitherm.errors import Busy, DiskProblem
 from mitherm.publish.topics import Message
 
 LIMIT: Final = 10_000
+"""Messages, 2 MB on disk: what ten units that send every half minute publish in eight hours."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS message (
     id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload TEXT NOT NULL, retain INTEGER NOT NULL,

@@ -78,17 +78,17 @@ class PlainLayout:
         if not report.values:
             return []
         self._last[unit] = report
-        found = []
+        messages = []
         if before is None or before.available != report.available:
-            found.append(self._availability(unit, report))
-        return found + self._values(unit, report, quantities(report.received or {}))
+            messages.append(self._availability(unit, report))
+        return messages + self._values(unit, report, quantities(report.received or {}))
 
     def refresh(self) -> list[Message]:
         """All quantities of all units."""
-        found = []
+        messages = []
         for unit, report in self._last.items():
-            found += [self._availability(unit, report), *self._values(unit, report, quantities(report.values or {}))]
-        return found
+            messages += [self._availability(unit, report), *self._values(unit, report, quantities(report.values or {}))]
+        return messages
 
     def removal(self, unit: str) -> list[Message]:
         """Empty retained messages."""
@@ -102,11 +102,11 @@ class PlainLayout:
     def _values(self, unit: str, report: Report, values: dict[str, Any]) -> list[Message]:
         if not values:
             return []
-        told = values | {"rssi_dbm": report.rssi_dbm, "seen": utc_text(report.at)}
+        topics = values | {"rssi_dbm": report.rssi_dbm, "seen": utc_text(report.at)}
         return [
             Message(
                 f"{self._base}/{unit}/{name}", value if isinstance(value, str) else compact_json(value), retain=True
             )
-            for name, value in told.items()
+            for name, value in topics.items()
             if value is not None
         ]
