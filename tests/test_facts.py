@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "mitherm"
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "mitherm"
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
 
 DECISIONS = {
     "who can log in": (r"\b(?:login_)?token is (?:not )?None", {"model/access.py", "model/keys.py"}),
-    "which keys are in use": (r"\.generations\(|\.superseded is (?:not )?None", {"model/access.py", "store/vault.py"}),
+    "which keys are in use": (r"\.generations\(|\.superseded is (?:not )?None", {"model/record.py", "store/vault.py"}),
     "which catalogue is in force": (r"\bshipped_catalogue\b", {"image/shipped.py", "ops/bench.py", "wiring/bench.py"}),
     "what a signature tail is worth": (
         r"[=:] ?Signature\.(?:GENUINE|FORGED)",
@@ -31,12 +33,25 @@ DECISIONS = {
     "which pvvx builds do not start": (r"0x07, 0x08, 0x09", {"image/boot_rules.py"}),
     "how a step reads": (r"\"(?:verified|not accepted): \"", {"model/operation.py", "store/journal.py"}),
     "how an operation may end": (r"outcome(?:\"\])? (?:==|!=|in|not in) [(\"]{1,2}[a-z]", set()),
+    "which names units have": (r"[^b]\"(?:ATC|CGG|CGD|MHO|MJ6|BTH|TNK)_", {"model/models.py"}),
+    "what a frame says": (r"beacon\.decode import|beacon import .*\bdecode\b", {"beacon/keyring.py"}),
+    "what a receiver remembers": (r"= Tracker\(", {"ops/hearing/receiver.py"}),
+    "which values can be": (r"def _?is_possible", {"model/reading.py"}),
+    "what the short UUIDs stand on": (r"-0000-1000-8000-00805f9b34fb", set()),
+    "how to try again": (r"AssertionError\(\"unreachable", set()),
     "what comes next": (r"[\"']keys-needed[\"']", {"ops/next_step.py"}),
 }
 """Fact -> how a decision looks, and the modules that may hold one."""
 KEEPERS = ("store/", "cloud/", "virtual/", "protocol/")
 """They carry keys in and out, and decide nothing by them."""
 ASKED = {
+    "which names units have": {"ops/hearing/advertiser.py"},  # the prefix that two firmwares share
+    "what a frame says": {
+        "__init__.py",  # users may
+        "beacon/__init__.py",
+        "ops/hearing/receiver.py",  # which service data is worth a look
+        "radio/addresses.py",  # the address in the head of a frame
+    },
     "which families are alike": {"ops/updating/plan.py"},  # goals that users type
     "which stock checks signatures": {"ops/updating/paths.py"},  # an example of each kind of unit
     "who can log in": {
@@ -53,9 +68,7 @@ ASKED = {
         "ops/guards/rule.py",  # no image is sent
     },
     "which keys are in use": {
-        "ops/doctor/rules_activation.py",  # row 9 is about keys that are not superseded
-        "ops/keys/import_export.py",  # superseded keys are imported anew
-        "ops/keys/unit_keys.py",  # an erase supersedes those that are not
+        "ops/keys/unit_keys.py",  # the generation superseded last is the one to put back
     },
 }
 """Modules that look at the value for a reason of their own."""
@@ -69,3 +82,11 @@ def test_a_fact_is_decided_in_its_home(fact: str) -> None:
     deciding = {name for name, text in modules.items() if re.search(pattern, text, re.MULTILINE)}
     assert homes <= deciding
     assert {name for name in deciding - homes if not name.startswith(KEEPERS)} <= ASKED.get(fact, set())
+
+
+@pytest.mark.parametrize(
+    "home", re.findall(r"`([\w/]+\.py|[\w/]+/)`", PAGE.partition("## Who decides")[2].partition("## ")[0])
+)
+def test_homes_exist(home: str) -> None:
+    """Every file and folder that the table of the page names is there."""
+    assert (SOURCE / home).exists() or home.startswith("tests/")

@@ -48,7 +48,7 @@ class Access:
     @property
     def current_token(self) -> LoginToken | None:
         """The token the unit most likely holds; None where there is none, or all were superseded."""
-        return next((token for token in self.tokens if token.generation.superseded is None), None)
+        return next((token for token in self.tokens if token.generation.may_be_held), None)
 
     @property
     def can_log_in(self) -> bool:
@@ -82,4 +82,4 @@ class Access:
 
 
 def _current(ranked: tuple[KeyGeneration, ...]) -> KeyGeneration | None:
-    return next((one for one in ranked if one.superseded is None), None)
+    return next((one for one in ranked if one.may_be_held), None)

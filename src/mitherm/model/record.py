@@ -35,6 +35,11 @@ class KeyGeneration:
     superseded: datetime | None = None
     """When it became known that the unit no longer holds them."""
 
+    @property
+    def may_be_held(self) -> bool:
+        """Whether nothing says that the unit gave them up."""
+        return self.superseded is None
+
 
 @dataclass(frozen=True, slots=True)
 class UnitBackup:

@@ -132,7 +132,7 @@ def activated_by_tool(evidence: Evidence) -> Proof | None:
     if evidence.stock is None:
         return None
     refuted = [one for one in evidence.logins if one.from_account and one.answer != "right"]
-    stale = [one for one in refuted if one.token.generation.superseded is None]
+    stale = [one for one in refuted if one.token.generation.may_be_held]
     proven = [one for one in evidence.logins if not one.from_account and one.answer == "right"]
     if stale and proven:
         return because(

@@ -133,7 +133,7 @@ def _stored(
 def _store(stores: Stores, entry: ImportedKeys, now: datetime) -> tuple[KeyGeneration, bool]:
     """The generation that holds the keys, and whether it is new."""
     known = stores.vault.find(entry.address, entry.keys, entry.kind)
-    if known is not None and known.superseded is None:
+    if known is not None and known.may_be_held:
         return known, False
     with stores.journal.operation("keys import", entry.address, lambda: now) as journal:
         generation = stores.vault.add(entry.address, entry.keys, entry.source, now, kind=entry.kind)

@@ -239,7 +239,7 @@ def _previous(bench: Bench, address: Address, records: MiRecords) -> KeyGenerati
 def _all_superseded(bench: Bench, address: Address) -> None:
     """After an erase no pair is in use any more."""
     for generation in bench.stores.vault.access(address).generations:
-        if generation.superseded is None:
+        if generation.may_be_held:
             bench.stores.vault.supersede(generation, bench.wall())
 
 
