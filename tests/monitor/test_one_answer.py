@@ -168,10 +168,19 @@ def test_model_and_family(
         ({ENVIRONMENT: pvvx_custom(A, Measured(2137, 65535, 2983, 87), 7, 0)}, (21.37, None, 87, 2983)),
         ({BTHOME: bthome2([(0x03, b"\x60\xea")], 1)}, (None, None, None, None)),
         ({BTHOME: bthome2([(0x02, b"\x79\x08"), (0x02, b"\xc4\xf0")], 1)}, (21.69, None, None, None)),
+        ({BTHOME: bthome2([(0x03, b"\xa0\x11"), (0x03, b"\x60\xea")], 1)}, (None, None, None, None)),
         (mi(0x055B, mi_battery(0)), (None, None, 0, None)),
         (PVVX, (21.37, 45.12, 87, 2983)),
     ],
-    ids=["600 % beside a temperature", "a broken sensor", "600 % alone", "two probes", "empty cell", "usual"],
+    ids=[
+        "600 % beside a temperature",
+        "a broken sensor",
+        "600 % alone",
+        "two probes",
+        "45 % and 600 %",
+        "empty cell",
+        "usual",
+    ],
 )
 def test_values(tmp_path: Path, frame: dict[int, bytes], values: tuple[float | None, ...]) -> None:
     """What cannot be measured is no reading for anybody; of a repeated quantity both show the first."""

@@ -40,6 +40,16 @@ def test_a_reading_is_news_with_its_values() -> None:
     assert (news.event, news.unit, news.temperature_c, news.humidity_pct) == ("reading", str(A), 21.37, 45.12)
     assert (news.battery_pct, news.battery_mv, news.rssi_dbm, news.family) == (87, 2983, -60, "pvvx")
     assert (news.at, news.name, news.key, news.available) == (moment(5.0), "ATC_0A0B0C", "unneeded", True)
+    assert news.packet_id == 1
+
+
+def test_a_name_is_kept() -> None:
+    """Passive scans and lost scan responses bring adverts without it."""
+    receiver = Receiver()
+    hear(receiver, 0.0, custom(1), name="ATC_0A0B0C")
+    news = receiver.hear(sighting(1.0, custom(2)), moment(1))
+    assert news is not None
+    assert (news.name, news.model, news.packet_id) == ("ATC_0A0B0C", "LYWSD03MMC", 2)
 
 
 def test_the_same_frame_again_is_no_news() -> None:
@@ -97,6 +107,17 @@ def test_a_key_tells_whose_beacon_it_is() -> None:
     assert news is not None
     assert news.address == A
     assert list(receiver.units) == [A]
+    assert receiver.units[A].pulse.count == 2
+
+
+def test_what_was_noted_under_two_names_becomes_one_unit() -> None:
+    """A stranger's frame may have told the address before: values go where the address is, and are shown."""
+    receiver = Receiver(ring((KEY, A)))
+    hear(receiver, 0.0, {MIBEACON: MiBeacon(0x1234, 1, A, 8).plain()}, sender="other-uuid")
+    hear(receiver, 1.0, encrypted(1, OTHER), sender="some-uuid")
+    news = receiver.hear(sighting(2.0, encrypted(2), sender="some-uuid"), moment(2))
+    assert news is not None
+    assert (news.address, news.temperature_c, list(receiver.units)) == (A, 21.37, [A])
 
 
 def test_silence_is_news_and_so_is_the_return() -> None:
