@@ -17,7 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main(arguments: list[str]) -> int:
     """Exit code: 0, or 1 under the floor."""
-    report = json.loads((ROOT / "build" / "coverage.json").read_text())
+    measured = ROOT / "build" / "coverage.json"
+    if not measured.exists():
+        print("Nothing was measured yet: run `make test` first.", file=sys.stderr)
+        return 1
+    report = json.loads(measured.read_text())
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     reached: float = report["summary"]["percent_covered"]
     floor: float = settings["tool"]["mitherm"]["coverage"]["floor_pct"]
