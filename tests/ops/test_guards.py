@@ -151,6 +151,8 @@ def test_red(tmp_path: Path, hazard: Hazard) -> None:
 
 
 CONSEQUENCES = {
+    "weak cell": "the battery is too weak: ",
+    "empty cell": "the battery is empty: ",
     "image of another model, LCD": "its display would stay dark",
     "image of another model, dead": "it would not start there",
     "stock of another model": "it would not start there",
