@@ -501,5 +501,5 @@ def test_one_beacon_refutes_no_key(tmp_path: Path) -> None:
         (row,) = rig.run(lambda bench: check_keys(bench, WRONG_KEY, duration_s)).rows
         return row.bind_key
 
-    assert bind_key(2.4) == "not-tested"
+    assert bind_key(4.0) == "not-tested"
     assert bind_key(30.0) == "wrong"
