@@ -17,6 +17,7 @@ import pytest
 
 from helpers import assert_document, assert_fits
 from mitherm.cli.app import run
+from mitherm.cli.documents.lines import report as document
 from mitherm.errors import BrokerUnreachable, RadioUnavailable, SettingsError, UsageProblem
 from mitherm.image.shipped import shipped_catalogue
 from mitherm.model.report import Report
@@ -113,7 +114,7 @@ def test_a_mixed_fleet_for_half_an_hour(tmp_path: Path) -> None:
     assert told[fleet.BOUND].bound is True
     assert fleet.SILENT not in told
     for one in keeper.reports:
-        assert_fits(one.fields(), "monitor --json")
+        assert_fits(document(one), "monitor --json")
 
 
 def test_silence_and_return(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from mitherm.beacon.custom_encode import Measured, pvvx_atc1441, pvvx_custom
 from mitherm.beacon.keys import BeaconKey
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_battery, mi_climate
 from mitherm.cli.app import run
+from mitherm.cli.documents.lines import json_line
 from mitherm.cli.documents.units import scanned_unit
 from mitherm.model.address import Address
 from mitherm.model.family import Family
@@ -31,7 +32,7 @@ from mitherm.ops.gateway.monitor import Monitor
 from mitherm.ops.hearing.receiver import Receiver
 from mitherm.ops.hearing.scan import scan
 from mitherm.primitives.secret import Secret
-from mitherm.publish.lines import LineSink, json_line
+from mitherm.publish.lines import LineSink
 from mitherm.radio.gatt import Radio
 from mitherm.radio.stream import SightingStream
 from mitherm.store.inventory import Inventory

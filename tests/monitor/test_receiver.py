@@ -10,6 +10,7 @@ from mitherm.beacon.custom_encode import Measured, pvvx_atc1441, pvvx_custom, pv
 from mitherm.beacon.keys import BeaconKey
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_object
 from mitherm.beacon.tracker import SILENCE_S as FAULT_S
+from mitherm.cli.documents.lines import report as document
 from mitherm.model.family import Family
 from mitherm.ops.hearing.receiver import MOST_UNITS, SILENCE_S, VALUE_LIFE_S, Receiver
 from mitherm.primitives.secret import Secret
@@ -254,5 +255,5 @@ def test_nothing_from_the_air_raises(frames: list[tuple[int, bytes]], jump_s: fl
     for number, (kind, data) in enumerate(frames):
         at_s = number + (jump_s if number > 3 else 0.0)
         news = receiver.hear(sighting(at_s, {kind: data}, name="x"), moment(0))
-        assert news is None or news.fields()
+        assert news is None or document(news)
         receiver.tick(at_s, moment(0))

@@ -7,7 +7,9 @@ import json
 from datetime import UTC, datetime
 
 from helpers import assert_fits
-from mitherm.publish.lines import CSV_COLUMNS, LineSink, csv_header, csv_line, json_line
+from mitherm.cli.documents import lines
+from mitherm.cli.documents.lines import CSV_COLUMNS, csv_header, csv_line, json_line
+from mitherm.publish.lines import LineSink
 from mitherm.publish.sink import Feed
 from monitor.reports import report
 
@@ -26,7 +28,7 @@ def test_a_json_line_fits_its_schema() -> None:
 
 def test_repeated_quantities_are_numbered() -> None:
     """The first one is the unit's temperature."""
-    fields = report({"temperature": [20.0, 30.5]}).fields()
+    fields = lines.report(report({"temperature": [20.0, 30.5]}))
     assert fields["temperature_c"] == 20.0
     assert fields["more"] == {"temperature_c_2": 30.5}
 

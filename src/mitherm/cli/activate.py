@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mitherm.cli.context import App
-from mitherm.cli.documents.keys import key
+from mitherm.cli.documents.keys import activated
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.unit import on_bench
@@ -34,7 +34,6 @@ def activate_command(app: App, /, unit: str, reveal: bool, **options: Any) -> in
     """
 
     done = on_bench(app, lambda bench: activate(bench, unit), waived(options))
-    keys = [key(done.generation, reveal)] if done.generation is not None else []
 
     def render(result: Mapping[str, Any]) -> None:
         if done.generation is None:
@@ -45,4 +44,4 @@ def activate_command(app: App, /, unit: str, reveal: bool, **options: Any) -> in
         render_keys(app, result)
         app.terminal.suggest(after_login(done.generation.address))
 
-    return app.finish({"outcome": done.outcome, "keys": keys, "changed": done.changed}, render)
+    return app.finish(activated(done, reveal), render)

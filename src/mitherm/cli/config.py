@@ -70,7 +70,7 @@ def get(app: App, unit: str, name: str) -> int:
     found = settings.shown().get(name)
     if found is None:
         raise SettingsError(f"this version of the firmware does not tell {name}")
-    return app.finish({**documents.setting(found), "changed": False}, lambda result: app.terminal.say(found.text))
+    return app.finish(documents.one_setting(found), lambda result: app.terminal.say(found.text))
 
 
 @command(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from mitherm.cli.documents import SCHEMA
+from mitherm.cli.documents import success
 from mitherm.errors import AnswerNeeded, MithermError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class App:
     def finish(self, result: Mapping[str, Any], render: Callable[[Mapping[str, Any]], None]) -> int:
         """Success: the one document, or the text."""
         if self.settings.as_json:
-            self._document({"schema": SCHEMA, "command": self.command, "ok": True, "result": result})
+            self._document(success(self.command, result))
         else:
             self.terminal.close_progress()
             render(result)
@@ -86,7 +86,7 @@ class App:
         if self.settings.as_json:
             from mitherm.cli.documents.failures import failure
 
-            self._document({"schema": SCHEMA, "command": self.command, "ok": False, **failure(error)})
+            self._document(failure(self.command, error))
         else:
             self.terminal.error(error)
         return error.exit_code

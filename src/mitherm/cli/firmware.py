@@ -40,10 +40,7 @@ def firmware_command() -> None:
 def list_images(app: App, everything: bool) -> int:
     """What the library holds; with --all also which published files are known by their SHA-256."""
     images = image_source(app)
-    files = [documents.library_file(entry) for entry in images.library.entries()]
-    result: dict[str, object] = {"images": files, "changed": False}
-    if everything:
-        result["catalogue"] = [documents.published(file) for file in published_files(images)]
+    result = documents.library(images.library.entries(), published_files(images) if everything else None)
     return app.finish(result, lambda result: _render_list(app, result))
 
 
@@ -202,8 +199,7 @@ def synth(app: App, kind: str, output: Path | None, adding: bool, model: str) ->
 def list_roads(app: App, start: str, goal: str) -> int:
     """From every firmware to every goal: the steps of `bring`, what it needs first, or why only the wire leads there."""
     fitting = [path for path in update_paths() if start in path.start and path.goal.startswith(goal)]
-    result = {"roads": [documents.update_path(path) for path in fitting], "changed": False}
-    return app.finish(result, lambda result: _render_roads(app, result))
+    return app.finish(documents.paths(fitting), lambda result: _render_roads(app, result))
 
 
 def _render_roads(app: App, result: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mitherm.cli.context import App
-from mitherm.cli.documents.units import unit_info
+from mitherm.cli.documents import units as documents
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.unit import on_bench
 from mitherm.ops.info import info
@@ -25,8 +25,8 @@ from mitherm.ops.info import info
 @click.pass_obj
 def info_command(app: App, unit: str) -> int:
     """Connect to UNIT and say what it is: model, board, firmware, battery, identity, and how sure that is."""
-    document = unit_info(on_bench(app, lambda bench: info(bench, unit)))
-    return app.finish({"unit": document, "changed": False}, lambda result: _render(app, result["unit"]))
+    document = documents.info(on_bench(app, lambda bench: info(bench, unit)))
+    return app.finish(document, lambda result: _render(app, result["unit"]))
 
 
 def _render(app: App, unit: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import click
 
 from mitherm.cli.bench import stores
 from mitherm.cli.context import App
-from mitherm.cli.documents.units import known_unit
+from mitherm.cli.documents import units as documents
 from mitherm.cli.options import Group, command, unit_argument
 from mitherm.cli.unit import unit_address
 from mitherm.ops import known as ops
@@ -30,8 +30,7 @@ def inventory_command() -> None:
 @click.pass_obj
 def list_units(app: App) -> int:
     """Every unit that was ever looked at or named, as it was last seen."""
-    units = [known_unit(unit) for unit in ops.known_units(stores())]
-    return app.finish({"units": units, "changed": False}, lambda result: _render(app, result))
+    return app.finish(documents.inventory(ops.known_units(stores())), lambda result: _render(app, result))
 
 
 @command(
@@ -49,8 +48,7 @@ def name_unit(app: App, unit: str, name: str) -> int:
     named = ops.name_unit(stores(), unit_address(app, unit), name)
     address, given = named.unit.address, named.unit.name
     text = f"{address} is called {given} now." if given else f"{address} has no name now."
-    result = {"unit": known_unit(named.unit), "changed": named.changed}
-    return app.finish(result, lambda result: app.terminal.say(text))
+    return app.finish(documents.named(named), lambda result: app.terminal.say(text))
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

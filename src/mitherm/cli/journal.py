@@ -9,7 +9,7 @@ import click
 
 from mitherm.cli.bench import stores
 from mitherm.cli.context import App
-from mitherm.cli.documents.units import journal_run
+from mitherm.cli.documents import units as documents
 from mitherm.cli.options import command
 from mitherm.cli.unit import unit_address
 from mitherm.ops.known import journal
@@ -32,10 +32,7 @@ def journal_command(app: App, unit: str | None, limit: int | None) -> int:
     runs = journal(stores(), address, limit=limit)
     if damaged := stores().journal.damaged_lines():
         app.terminal.tell(Notice("warning", f"{damaged} lines of the journal are damaged and left out"))
-    entries = [journal_run(run) for run in runs]
-    return app.finish(
-        {"entries": entries, "damaged_lines": damaged, "changed": False}, lambda result: _render(app, result)
-    )
+    return app.finish(documents.journal(runs, damaged), lambda result: _render(app, result))
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

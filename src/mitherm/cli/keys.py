@@ -54,7 +54,7 @@ def list_keys(app: App, reveal: bool) -> int:
     problems = [problem.message for problem in places.vault.problems()]
     for problem in problems:
         app.terminal.tell(Notice("warning", problem))
-    result = {"keys": [documents.generation(one, reveal) for one in found], "problems": problems, "changed": False}
+    result = documents.listed(found, problems, reveal)
 
     def render(result: Mapping[str, Any]) -> None:
         if result["keys"]:
@@ -78,9 +78,7 @@ def list_keys(app: App, reveal: bool) -> int:
 def show(app: App, unit: str, reveal: bool) -> int:
     """Every key UNIT ever had, the likeliest first, and its backups. Exit 5 when the vault has nothing of it."""
     address = unit_address(app, unit)
-    vault = stores().vault
-    keys = [documents.generation(one, reveal) for one in ops.show_keys(stores(), address)]
-    result = {"keys": keys, "backups": [documents.backup(one) for one in vault.backups(address)], "changed": False}
+    result = documents.shown(ops.show_keys(stores(), address), stores().vault.backups(address), reveal)
 
     def render(result: Mapping[str, Any]) -> None:
         render_keys(app, result)

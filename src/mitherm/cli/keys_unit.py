@@ -103,14 +103,13 @@ def erase(app: App, /, unit: str, **options: Any) -> int:
         Outcome.VERIFIED: "DID and keys are gone from the unit; the vault has them.",
         Outcome.DRY_RUN: "Dry run: DID and keys would be erased; nothing was.",
     }.get(done.outcome, "Nothing to do: the unit holds no Mi records.")
-    result = {"outcome": done.outcome, "changed": done.changed}
 
     def render(result: Mapping[str, Any]) -> None:
         app.terminal.say(text)
         if done.changed:
             app.terminal.suggest(after_erase(done.address))
 
-    return app.finish(result, render)
+    return app.finish(documents.erased(done), render)
 
 
 @command(

@@ -12,6 +12,8 @@ import click
 
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
+from mitherm.cli.documents import lines
+from mitherm.cli.documents.units import removed
 from mitherm.cli.live_table import LiveTable
 from mitherm.cli.options import command
 from mitherm.cli.readings import reading_text
@@ -23,7 +25,7 @@ from mitherm.ops.gateway.service import Notifier
 from mitherm.ops.gateway.sinks import build_monitor
 from mitherm.ops.gateway.sinks import remove as remove_units
 from mitherm.protocol.events import Notice
-from mitherm.publish.lines import LineSink, csv_header, csv_line, json_line
+from mitherm.publish.lines import LineSink
 from mitherm.publish.sink import Counters, Sink
 
 NETWORK: Final = ("mqtt", "prometheus", "influx")
@@ -83,8 +85,7 @@ def monitor_command(
 def _remove(app: App, settings: MonitorConfig, names: tuple[str, ...]) -> int:
     units = [unit_address(app, name) for name in names]
     app.run(lambda: remove_units(settings, units, os.environ), real_time=True)
-    result = {"removed": [str(unit) for unit in units], "changed": True}
-    return app.finish(result, lambda result: app.terminal.say(f"Removed: {', '.join(result['removed'])}"))
+    return app.finish(removed(units), lambda result: app.terminal.say(f"Removed: {', '.join(result['removed'])}"))
 
 
 def _usual_form(is_service: bool) -> str | None:
@@ -108,7 +109,11 @@ async def _monitor(app: App, config: MonitorConfig, form: str | None, duration_s
 
 
 def _lines(form: str) -> Sink:
-    encode, header = {"jsonl": (json_line, ""), "csv": (csv_line, csv_header()), "table": (text_line, "")}[form]
+    encode, header = {
+        "jsonl": (lines.json_line, ""),
+        "csv": (lines.csv_line, lines.csv_header()),
+        "table": (text_line, ""),
+    }[form]
     return LineSink("stdout", sys.stdout, encode, header)
 
 
@@ -122,7 +127,7 @@ def text_line(report: Report) -> str:
         report.name,
         None if report.rssi_dbm is None else f"{report.rssi_dbm} dBm",
         report.format,
-        words or reading_text(report.fields()),
+        words or reading_text(lines.report(report)),
         unreadable,
     )
     return "  ".join(cell for cell in cells if cell) + "\n"

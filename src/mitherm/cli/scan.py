@@ -11,7 +11,7 @@ import click
 
 from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
-from mitherm.cli.documents.units import scanned_unit
+from mitherm.cli.documents import units as documents
 from mitherm.cli.options import command
 from mitherm.cli.readings import reading_text
 from mitherm.cli.signals import until_signal
@@ -46,7 +46,7 @@ def scan_command(app: App, duration: float, watching: bool) -> int:
         _render(app, result)
         app.terminal.suggest(*_next_commands(units))
 
-    return app.finish({"units": [scanned_unit(unit) for unit in units], "changed": False}, render)
+    return app.finish(documents.scan(units), render)
 
 
 def _next_commands(units: Sequence[ScannedUnit]) -> list[str]:
@@ -58,7 +58,7 @@ def _next_commands(units: Sequence[ScannedUnit]) -> list[str]:
 async def _watch(app: App) -> None:
     async with open_bench(app) as bench:
         async for unit in watch(bench, None):
-            line = scanned_unit(unit)
+            line = documents.scanned_unit(unit)
             if app.settings.as_json:
                 sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
                 sys.stdout.flush()

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mitherm.cli.context import App
-from mitherm.cli.documents.keys import key
-from mitherm.cli.documents.virtual import unit_state
+from mitherm.cli.documents import virtual as documents
+from mitherm.cli.documents.keys import known
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import Group, command
 from mitherm.errors import UsageProblem
-from mitherm.model.address import Address
 
 if TYPE_CHECKING:
     from mitherm.wiring.virtual_units import VirtualUnits
@@ -55,16 +54,13 @@ def create(app: App, folder: Path, specs: tuple[str, ...], fleet: Path | None, s
     from mitherm.wiring.virtual_units import read_fleet
 
     created = _units(app, folder).create([*specs, *(read_fleet(fleet) if fleet else [])], seed=seed)
-    rows = [
-        {"address": str(unit.address), "firmware": unit.spec.firmware, "bound": unit.spec.bound} for unit in created
-    ]
 
     def render(result: Mapping[str, Any]) -> None:
         for row in result["units"]:
             app.terminal.say(f"{row['address']}  {row['firmware']}  bound: {row['bound']}")
         app.terminal.say(f"Use them with --radio virtual:{folder}")
 
-    return app.finish({"units": rows, "changed": bool(rows)}, render)
+    return app.finish(documents.created(created), render)
 
 
 @command("list", examples="mitherm virtual list demo")
@@ -72,13 +68,13 @@ def create(app: App, folder: Path, specs: tuple[str, ...], fleet: Path | None, s
 @click.pass_obj
 def list_units(app: App, folder: Path) -> int:
     """What lives in DIR, as an omniscient observer sees it."""
-    units = [unit_state(state) for state in _units(app, folder).states()]
+    states = _units(app, folder).states()
     columns = ("address", "model", "hardware", "runs", "bank", "display", "battery_mv", "did", "bound")
 
     def render(result: Mapping[str, Any]) -> None:
         app.terminal.table(columns, [[unit[name] for name in columns] for unit in result["units"]])
 
-    return app.finish({"units": units, "changed": False}, render)
+    return app.finish(documents.states(states), render)
 
 
 @command(
@@ -137,7 +133,7 @@ def battery(app: App, folder: Path, address: str, what: str) -> int:
 
 def _finish(app: App, address: str, text: str, *, changed: bool = True, **more: object) -> int:
     """The end of a command about one unit."""
-    result = {"address": str(Address.parse(address)), **more, "changed": changed}
+    result = documents.treated(address, changed=changed, **more)
     return app.finish(result, lambda result: app.terminal.say(text))
 
 
@@ -163,7 +159,7 @@ def serve(app: App, folder: Path, monikers: tuple[str, ...]) -> int:
     from mitherm.cli.serve import serve_units
 
     app.run(lambda: serve_units(app, _units(app, folder), monikers), real_time=True)
-    return app.finish({"changed": True}, lambda result: None)
+    return app.finish(documents.served(), lambda result: None)
 
 
 # --- Mi Home ----------------------------------------------------------------------------------------------------------
@@ -216,8 +212,8 @@ def mi_home_remove(app: App, address: str) -> int:
 @click.pass_obj
 def mi_home_keys(app: App, address: str, reveal: bool) -> int:
     """Token, bind key and DID as the account has them. Exit 5 when the unit is not in the account."""
-    document = key(_account().mi_home_keys(address), reveal)
-    return app.finish({"keys": [document], "changed": False}, lambda result: render_keys(app, result))
+    document = known(_account().mi_home_keys(address), reveal)
+    return app.finish(document, lambda result: render_keys(app, result))
 
 
 for _command in (mi_home_add, mi_home_sync, mi_home_remove, mi_home_keys):

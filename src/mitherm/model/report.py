@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
@@ -113,32 +113,6 @@ class Report:
 
     def _last(self, name: str) -> float | None:
         return number_in(self.values or {}, name)
-
-    def fields(self) -> dict[str, Any]:
-        """One flat object for JSON Lines."""
-        return {
-            "time": utc_text(self.at),
-            "event": self.event,
-            "address": self.unit,
-            "name": self.name,
-            "model": self.model,
-            "firmware": {"family": self.family.shown, "version": self.version},
-            "bound": self.bound,
-            "rssi_dbm": self.rssi_dbm,
-            "beacon_format": self.format,
-            "key": self.key,
-            "packet_id": self.packet_id,
-            "temperature_c": self.temperature_c,
-            "humidity_pct": self.humidity_pct,
-            "battery_pct": self.battery_pct,
-            "battery_mv": self.battery_mv,
-            "more": {name: value for name, value in quantities(self.values or {}).items() if name not in MAIN},
-            "received": sorted(quantities(self.received or {})),
-            "sensor_fault": self.fault,
-            "available": self.available,
-            "interval_s": self.health.interval_s,
-            "lost": self.health.lost,
-        }
 
 
 MAIN: Final = ("temperature_c", "humidity_pct", "battery_pct", "battery_mv")

@@ -1,58 +1,15 @@
-"""Reports as lines of text: JSON Lines and CSV, to standard output or any other text stream."""
+"""Reports as lines of text, to standard output or any other text stream."""
 
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-import json
 from collections.abc import Callable
-from typing import Any, Final, TextIO, TypeAlias
+from typing import TextIO, TypeAlias
 
 from mitherm.model.report import Report
 from mitherm.publish.sink import Sink
 
 Encode: TypeAlias = Callable[[Report], str]
-
-CSV_COLUMNS: Final = (
-    "time",
-    "event",
-    "address",
-    "name",
-    "rssi_dbm",
-    "beacon_format",
-    "key",
-    "temperature_c",
-    "humidity_pct",
-    "battery_pct",
-    "battery_mv",
-    "available",
-)
-
-
-def json_line(report: Report) -> str:
-    """One JSON object and a line feed."""
-    return json.dumps(report.fields(), ensure_ascii=False) + "\n"
-
-
-def csv_header() -> str:
-    """The first line."""
-    return csv_row(CSV_COLUMNS)
-
-
-def csv_line(report: Report) -> str:
-    """One row; unknown values are empty."""
-    fields = report.fields()
-    return csv_row([fields[name] for name in CSV_COLUMNS])
-
-
-def csv_row(cells: Any) -> str:
-    """Cells with the quoting of RFC 4180; truth as true and false."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(
-        [str(cell).lower() if isinstance(cell, bool) else cell for cell in cells]
-    )
-    return text.getvalue()
 
 
 class LineSink(Sink):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import cast
 
-from mitherm.cli.documents import Document
+from mitherm.cli.documents import SCHEMA, Document
 from mitherm.errors import MiHomeRefused, MithermError, NotVerified
 from mitherm.model.operation import Outcome
 
 
-def failure(error: MithermError) -> Document:
-    """`error` and `result` of the envelope."""
-    return {"error": _error(error), "result": _result(error)}
+def failure(command: str, error: MithermError) -> Document:
+    """The one document of a command that failed."""
+    return {"schema": SCHEMA, "command": command, "ok": False, "error": _error(error), "result": _result(error)}
 
 
 def _error(error: MithermError) -> Document:

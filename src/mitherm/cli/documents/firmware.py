@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from mitherm.cli.documents import Document
@@ -64,6 +64,12 @@ def _container(container: ZigbeeContainer) -> Document:
     }
 
 
+def library(entries: Iterable[LibraryEntry], catalogue: Iterable[Published] | None) -> Document:
+    """`firmware list`; `catalogue` with --all."""
+    document: Document = {"images": [library_file(entry) for entry in entries], "changed": False}
+    return document if catalogue is None else {**document, "catalogue": [published(file) for file in catalogue]}
+
+
 def library_file(entry: LibraryEntry) -> Document:
     """One file of the library."""
     facts = {name: entry.facts.get(name) for name in ("family", "version", "model", "catalogue")}
@@ -100,6 +106,11 @@ def synthesised(result: Synthesised) -> Document:
     file = result.image.inspection
     written = {"file": str(result.file), "size": file.size, "sha256": file.sha256, "kind": result.kind}
     return document | written | {"changed": True}
+
+
+def paths(paths: Iterable[UpdatePath]) -> Document:
+    """`firmware roads`."""
+    return {"roads": [update_path(path) for path in paths], "changed": False}
 
 
 def update_path(path: UpdatePath) -> Document:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mitherm.cli.documents import Document
 from mitherm.model.record import KeyGeneration, StoredBackup
+from mitherm.ops.keys.activate import Activation
 from mitherm.ops.keys.import_export import ExportedKeys, KeyImport
 from mitherm.ops.keys.proof import KeyTest
-from mitherm.ops.keys.unit_keys import KeyBackup, KeyReplacement
+from mitherm.ops.keys.unit_keys import KeyBackup, KeyErasure, KeyReplacement
 from mitherm.primitives.secret import Secret
 from mitherm.store.moments import iso
 
@@ -50,6 +52,31 @@ def _moment(moment: datetime | None) -> str | None:
 def generation(stored: KeyGeneration, reveal: bool = False) -> Document:
     """A key with the id that `keys restore` takes."""
     return {"id": stored.id, **key(stored, reveal)}
+
+
+def listed(stored: Iterable[KeyGeneration], problems: Iterable[str], reveal: bool) -> Document:
+    """`keys list`."""
+    return {"keys": [generation(each, reveal) for each in stored], "problems": list(problems), "changed": False}
+
+
+def shown(stored: Iterable[KeyGeneration], backups: Iterable[StoredBackup], reveal: bool) -> Document:
+    """`keys show`."""
+    return {
+        "keys": [generation(each, reveal) for each in stored],
+        "backups": [backup(each) for each in backups],
+        "changed": False,
+    }
+
+
+def known(stored: KeyGeneration, reveal: bool = False) -> Document:
+    """`login`, and the keys of an account."""
+    return {"keys": [key(stored, reveal)], "changed": False}
+
+
+def activated(result: Activation, reveal: bool) -> Document:
+    """`activate`."""
+    keys = [key(result.generation, reveal)] if result.generation is not None else []
+    return {"outcome": result.outcome, "keys": keys, "changed": result.changed}
 
 
 def backup(stored: StoredBackup) -> Document:
@@ -141,3 +168,8 @@ def tested(test: KeyTest) -> Document:
     """`keys test`, also where none is right."""
     rows = [{**generation(row.generation), "token_test": row.token, "bind_key_test": row.bind_key} for row in test.rows]
     return {"keys": rows, "methods": list(test.methods), "changed": False}
+
+
+def erased(result: KeyErasure) -> Document:
+    """`keys erase`."""
+    return {"outcome": result.outcome, "changed": result.changed}

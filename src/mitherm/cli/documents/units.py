@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mitherm.cli.documents import Document
+from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.ops.hearing.scan import ScannedUnit
 from mitherm.ops.info import UnitInfo
+from mitherm.ops.known import Named
 from mitherm.store.inventory import KnownUnit
 from mitherm.store.journal import Run
 from mitherm.store.moments import iso
+
+
+def scan(units: Iterable[ScannedUnit]) -> Document:
+    """`scan`."""
+    return {"units": [scanned_unit(unit) for unit in units], "changed": False}
 
 
 def scanned_unit(unit: ScannedUnit) -> Document:
@@ -32,6 +41,11 @@ def scanned_unit(unit: ScannedUnit) -> Document:
     }
 
 
+def info(unit: UnitInfo) -> Document:
+    """`info`."""
+    return {"unit": unit_info(unit), "changed": False}
+
+
 def unit_info(unit: UnitInfo) -> Document:
     """`result.unit` of `info`. What only adverts tell is empty in it."""
     return {
@@ -53,6 +67,21 @@ def unit_info(unit: UnitInfo) -> Document:
     }
 
 
+def inventory(units: Iterable[KnownUnit]) -> Document:
+    """`inventory list`."""
+    return {"units": [known_unit(unit) for unit in units], "changed": False}
+
+
+def named(result: Named) -> Document:
+    """`inventory name`."""
+    return {"unit": known_unit(result.unit), "changed": result.changed}
+
+
+def removed(units: Iterable[Address]) -> Document:
+    """`monitor --remove`."""
+    return {"removed": [str(unit) for unit in units], "changed": True}
+
+
 def known_unit(unit: KnownUnit) -> Document:
     """A line of `inventory list`."""
     return {
@@ -65,6 +94,11 @@ def known_unit(unit: KnownUnit) -> Document:
         "bound": unit.bound,
         "last_seen": iso(unit.last_seen) if unit.last_seen else None,
     }
+
+
+def journal(runs: Iterable[Run], damaged_lines: int) -> Document:
+    """`journal`."""
+    return {"entries": [journal_run(run) for run in runs], "damaged_lines": damaged_lines, "changed": False}
 
 
 def journal_run(run: Run) -> Document:

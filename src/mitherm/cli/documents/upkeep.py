@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mitherm.cli.documents import SCHEMA, Document
+from mitherm.model.operation import Outcome
 from mitherm.ops.upkeep.clock import Clock, ClockSet
 from mitherm.ops.upkeep.config import Change, Changed
 from mitherm.ops.upkeep.config_backup import ConfigBackup
@@ -16,8 +17,13 @@ from mitherm.store.moments import iso
 
 
 def setting(setting: Setting) -> Document:
-    """`config get`, and a line of `config show`."""
+    """A line of `config show`."""
     return {"name": setting.name, "value": setting.value, "unit": setting.unit or None}
+
+
+def one_setting(value: Setting) -> Document:
+    """`config get`."""
+    return {**setting(value), "changed": False}
 
 
 def settings(settings: Iterable[Setting]) -> Document:
@@ -84,6 +90,11 @@ def history_file(history: History) -> Document:
     }
 
 
+def cleared(outcome: Outcome) -> Document:
+    """`history clear`."""
+    return {"outcome": outcome, "changed": outcome.changed}
+
+
 def records(history: History) -> list[Document]:
     """Every record, with the names of its firmware's quantities."""
     return [
@@ -92,13 +103,18 @@ def records(history: History) -> list[Document]:
 
 
 def clock(clock: Clock) -> Document:
-    """A look at a clock: `clock show`."""
+    """A look at a clock."""
     return {
         "clock_s": clock.unit_s,
         "basis": clock.basis,
         "time": iso(clock.time) if clock.time is not None else None,
         "error_s": round(clock.error_s, 3) if clock.error_s is not None else None,
     }
+
+
+def clock_shown(reading: Clock) -> Document:
+    """`clock show`."""
+    return {**clock(reading), "changed": False}
 
 
 def clock_set(result: ClockSet) -> Document:

@@ -2,8 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from mitherm.cli.documents import Document
+from mitherm.model.address import Address
 from mitherm.model.unit_state import UnitState
+
+if TYPE_CHECKING:
+    from mitherm.virtual.world import Created
+
+
+def created(units: Iterable[Created]) -> Document:
+    """`virtual create`."""
+    rows = [{"address": str(unit.address), "firmware": unit.spec.firmware, "bound": unit.spec.bound} for unit in units]
+    return {"units": rows, "changed": bool(rows)}
+
+
+def states(units: Iterable[UnitState]) -> Document:
+    """`virtual list`."""
+    return {"units": [unit_state(state) for state in units], "changed": False}
+
+
+def treated(address: str, *, changed: bool, **more: object) -> Document:
+    """What was done to one unit: `set`, `battery`, `reset-pad`, `mi-home`."""
+    return {"address": str(Address.parse(address)), **more, "changed": changed}
+
+
+def served() -> Document:
+    """`virtual serve`, after its end."""
+    return {"changed": True}
 
 
 def unit_state(state: UnitState) -> Document:
