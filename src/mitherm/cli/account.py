@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from mitherm.cli.bench import stores
 from mitherm.cli.context import App
 from mitherm.cli.documents.keys import fetched
 from mitherm.cli.key_view import render_keys
@@ -17,6 +16,7 @@ from mitherm.cli.options import command
 from mitherm.cloud.hosts import REGIONS
 from mitherm.errors import AnswerNeeded
 from mitherm.primitives.secret import Secret
+from mitherm.wiring.bench import open_stores
 
 if TYPE_CHECKING:  # an HTTP client is a lot to load for `keys list`
     from mitherm.cloud.password_login import Credentials
@@ -55,7 +55,7 @@ def fetch_command(app: App, regions: tuple[str, ...], by_password: bool, account
     from mitherm.wiring.account import fetch_keys
 
     done = fetch_keys(
-        stores(),
+        open_stores(),
         person=Onlooker(app),
         regions=regions or REGIONS,
         credentials=credentials,
@@ -66,7 +66,9 @@ def fetch_command(app: App, regions: tuple[str, ...], by_password: bool, account
         from mitherm.ops.next_step import after_import
 
         _render(app, result)
-        app.terminal.suggest(*dict.fromkeys(after_import(stores(), unit.generation.address) for unit in done.units))
+        app.terminal.suggest(
+            *dict.fromkeys(after_import(open_stores(), unit.generation.address) for unit in done.units)
+        )
 
     return app.finish(fetched(done, reveal), render)
 

@@ -1,10 +1,11 @@
-"""The composition root of one command: settings, output, radio, stores, and the event loop they run in."""
+"""One command: the settings in force, its output, and what the composition root makes of the settings."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -14,6 +15,8 @@ from mitherm.errors import AnswerNeeded, MithermError
 if TYPE_CHECKING:
     from mitherm.cli.terminal import Terminal
     from mitherm.image.catalogue import Catalogue
+    from mitherm.ops.bench import Bench
+    from mitherm.ops.files.library import ImageSource
     from mitherm.radio.open import RadioName
 
 _R = TypeVar("_R")
@@ -117,6 +120,33 @@ class App:
 
         with interruptible():
             return self.terminal.confirm(question)
+
+    # --- what operations need -----------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def open_bench(self, waivers: Collection[str] = ()) -> AsyncIterator[Bench]:
+        """A bench on the radio in force, for as long as the context is open."""
+        from mitherm.cli.questions import type_token
+        from mitherm.wiring.bench import open_bench
+
+        async with open_bench(
+            str(self.radio),
+            tell=self.terminal.tell,
+            ask=self.ask,
+            ask_token=type_token if sys.stdin.isatty() else None,
+            timeout_s=self.settings.timeout(),
+            waivers=waivers,
+            catalogue=self.settings.catalogue,
+            dry_run=self.settings.dry_run,
+        ) as bench:
+            yield bench
+
+    @property
+    def images(self) -> ImageSource:
+        """The library of this user, with the catalogue in force."""
+        from mitherm.wiring.bench import open_images
+
+        return open_images(catalogue=self.settings.catalogue)
 
     # --- running ------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from mitherm.cli.bench import image_source, present
 from mitherm.cli.context import App
 from mitherm.cli.documents import firmware as documents
 from mitherm.cli.options import Group, command
@@ -17,6 +16,7 @@ from mitherm.image.synth import EXAMPLES, SIGN_KIND
 from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.files.firmware import Added, add_files, inspect_file, published_files, synthesise, verify_file
 from mitherm.ops.updating.paths import update_paths
+from mitherm.wiring.bench import present
 
 _PATH = click.Path(path_type=Path)
 _LIBRARY = ("name", "kind", "model", "size", "catalogue", "sha256")
@@ -39,7 +39,7 @@ def firmware_command() -> None:
 @click.pass_obj
 def list_images(app: App, everything: bool) -> int:
     """What the library holds; with --all also which published files are known by their SHA-256."""
-    images = image_source(app)
+    images = app.images
     result = documents.library(images.library.entries(), published_files(images) if everything else None)
     return app.finish(result, lambda result: _render_list(app, result))
 
@@ -70,7 +70,7 @@ def _cells(row: Mapping[str, Any], columns: Sequence[str]) -> list[object]:
 @click.pass_obj
 def inspect(app: App, file: str) -> int:
     """What FILE (or an image of the library) is: kind, firmware, soundness, signature, warnings. Exit 0 whatever it is."""
-    result = documents.inspection(inspect_file(image_source(app), file))
+    result = documents.inspection(inspect_file(app.images, file))
     return app.finish(result, lambda result: _render_inspection(app, result))
 
 
@@ -106,7 +106,7 @@ def _render_inspection(app: App, result: Mapping[str, Any]) -> None:
 @click.pass_obj
 def verify(app: App, file: str) -> int:
     """Soundness alone: boot mark, length, check sum, and the lengths of a container. Exit 2 when FILE is damaged."""
-    image = verify_file(image_source(app), file)
+    image = verify_file(app.images, file)
     return app.finish(documents.inspection(image), lambda result: app.terminal.say(f"{image.name} is sound."))
 
 
@@ -120,7 +120,7 @@ def verify(app: App, file: str) -> int:
 @click.pass_obj
 def add(app: App, files: tuple[Path, ...]) -> int:
     """Copy images and sign files into the library, where plans find them. All of them, or none when one is damaged."""
-    return _finish_added(app, add_files(image_source(app), files, now=present()))
+    return _finish_added(app, add_files(app.images, files, now=present()))
 
 
 def _finish_added(app: App, added: Sequence[Added]) -> int:
@@ -158,7 +158,7 @@ def fetch_images(app: App, names: tuple[str, ...], mirror: str | None) -> int:
     """
     from mitherm.ops.files.fetch import fetch
 
-    images, tell = image_source(app), app.terminal.tell
+    images, tell = app.images, app.terminal.tell
     return _finish_added(app, [fetch(images, name, now=present(), tell=tell, mirror=mirror) for name in names])
 
 
@@ -180,7 +180,7 @@ def synth(app: App, kind: str, output: Path | None, adding: bool, model: str) ->
         raise UsageProblem(
             "nowhere to put the image", hint=f"-o {kind}.bin writes a file, --add puts it into the library"
         )
-    result = synthesise(image_source(app), kind, now=present(), model=model, output=output, into_library=adding)
+    result = synthesise(app.images, kind, now=present(), model=model, output=output, into_library=adding)
     return app.finish(documents.synthesised(result), lambda result: _render_added(app, result))
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from mitherm.cli.bench import stores
 from mitherm.cli.context import App
 from mitherm.cli.documents import units as documents
 from mitherm.cli.options import Group, command, unit_argument
 from mitherm.cli.unit import unit_address
 from mitherm.ops import known as ops
+from mitherm.wiring.bench import open_stores
 
 
 @click.group("inventory", cls=Group)
@@ -30,7 +30,7 @@ def inventory_command() -> None:
 @click.pass_obj
 def list_units(app: App) -> int:
     """Every unit that was ever looked at or named, as it was last seen."""
-    return app.finish(documents.inventory(ops.known_units(stores())), lambda result: _render(app, result))
+    return app.finish(documents.inventory(ops.known_units(open_stores())), lambda result: _render(app, result))
 
 
 @command(
@@ -45,7 +45,7 @@ def list_units(app: App) -> int:
 @click.pass_obj
 def name_unit(app: App, unit: str, name: str) -> int:
     """Call UNIT by a name of yours, which every command takes from then on. An empty NAME takes it away."""
-    named = ops.name_unit(stores(), unit_address(app, unit), name)
+    named = ops.name_unit(open_stores(), unit_address(app, unit), name)
     address, given = named.unit.address, named.unit.name
     text = f"{address} is called {given} now." if given else f"{address} has no name now."
     return app.finish(documents.named(named), lambda result: app.terminal.say(text))

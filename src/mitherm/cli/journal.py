@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from mitherm.cli.bench import stores
 from mitherm.cli.context import App
 from mitherm.cli.documents import units as documents
 from mitherm.cli.options import command
 from mitherm.cli.unit import unit_address
 from mitherm.ops.known import journal
 from mitherm.protocol.events import Notice
+from mitherm.wiring.bench import open_stores
 
 
 @command(
@@ -29,8 +29,8 @@ from mitherm.protocol.events import Notice
 def journal_command(app: App, unit: str | None, limit: int | None) -> int:
     """What was done, to which unit, how far it got, which guards were waived. The newest stands last."""
     address = unit_address(app, unit) if unit is not None else None
-    runs = journal(stores(), address, limit=limit)
-    if damaged := stores().journal.damaged_lines():
+    runs = journal(open_stores(), address, limit=limit)
+    if damaged := open_stores().journal.damaged_lines():
         app.terminal.tell(Notice("warning", f"{damaged} lines of the journal are damaged and left out"))
     return app.finish(documents.journal(runs, damaged), lambda result: _render(app, result))
 

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from mitherm.cli.account import fetch_command
-from mitherm.cli.bench import present, stores
 from mitherm.cli.context import App
 from mitherm.cli.documents import keys as documents
 from mitherm.cli.key_view import render_keys
@@ -28,6 +27,7 @@ from mitherm.primitives.secret import Secret
 from mitherm.protocol.events import Notice
 from mitherm.store.atomic import write_durably
 from mitherm.store.key_export import TARGETS
+from mitherm.wiring.bench import open_stores, present
 
 REVEAL = click.option("--reveal", is_flag=True, help="Show token and bind key.")
 _PATH = click.Path(path_type=Path)
@@ -49,7 +49,7 @@ def keys_command() -> None:
 @click.pass_obj
 def list_keys(app: App, reveal: bool) -> int:
     """The keys in use of every unit in the vault."""
-    places = stores()
+    places = open_stores()
     found = ops.list_keys(places)
     problems = [problem.message for problem in places.vault.problems()]
     for problem in problems:
@@ -78,7 +78,7 @@ def list_keys(app: App, reveal: bool) -> int:
 def show(app: App, unit: str, reveal: bool) -> int:
     """Every key UNIT ever had, the likeliest first, and its backups. Exit 5 when the vault has nothing of it."""
     address = unit_address(app, unit)
-    result = documents.shown(ops.show_keys(stores(), address), stores().vault.backups(address), reveal)
+    result = documents.shown(ops.show_keys(open_stores(), address), open_stores().vault.backups(address), reveal)
 
     def render(result: Mapping[str, Any]) -> None:
         render_keys(app, result)
@@ -129,14 +129,14 @@ def import_(
     def render(result: Mapping[str, Any]) -> None:
         _render_imported(app, result)
         units = dict.fromkeys(one.address for one in done.generations)
-        app.terminal.suggest(*dict.fromkeys(after_import(stores(), unit) for unit in units))
+        app.terminal.suggest(*dict.fromkeys(after_import(open_stores(), unit) for unit in units))
 
     return app.finish(documents.imported(done, reveal), render)
 
 
 def _from_files(files: tuple[Path, ...], address: Address | None) -> KeyImport:
     contents = {str(path): sys.stdin.buffer.read() if str(path) == "-" else read_file(path) for path in files}
-    return ops.import_keys(stores(), contents, address, now=present())
+    return ops.import_keys(open_stores(), contents, address, now=present())
 
 
 def _typed(address: Address | None, ask_token: bool, ask_bind_key: bool) -> KeyImport:
@@ -148,7 +148,7 @@ def _typed(address: Address | None, ask_token: bool, ask_bind_key: bool) -> KeyI
         keys = MiKeys(token, bind_key)
     except ValueError as problem:
         raise KeyProblem(f"key of {address}: {problem}") from None
-    return ops.add_keys(stores(), address, keys, now=present())
+    return ops.add_keys(open_stores(), address, keys, now=present())
 
 
 def _secret(what: str, length: int) -> Secret:
@@ -191,7 +191,7 @@ def export_(app: App, unit: str | None, target: str, output: Path | None, reveal
     if output is None and not reveal:
         raise UsageProblem("an export is full of keys", hint="-o FILE writes a private file, --reveal prints it")
     address = unit_address(app, unit) if unit is not None else None
-    made = ops.export_keys(stores(), target, address)
+    made = ops.export_keys(open_stores(), target, address)
     for one in made.left_out:
         app.terminal.tell(Notice("warning", f"{one} is left out: the vault has no bind key of it"))
     if output is not None:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import click
 
-from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.documents import lines
 from mitherm.cli.documents.units import removed
@@ -94,7 +93,7 @@ def _usual_form(is_service: bool) -> str | None:
 
 
 async def _monitor(app: App, config: MonitorConfig, form: str | None, duration_s: float | None) -> None:
-    async with open_bench(app) as bench:
+    async with app.open_bench() as bench:
         table = LiveTable(app.terminal.out, footer) if form == "table" and app.terminal.out.is_terminal else None
         if table is not None:
             bench = replace(bench, tell=table.tell)

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from mitherm.cli.bench import open_bench
 from mitherm.cli.context import App
 from mitherm.cli.documents import units as documents
 from mitherm.cli.options import command
@@ -56,7 +55,7 @@ def _next_commands(units: Sequence[ScannedUnit]) -> list[str]:
 
 
 async def _watch(app: App) -> None:
-    async with open_bench(app) as bench:
+    async with app.open_bench() as bench:
         async for unit in watch(bench, None):
             line = documents.scanned_unit(unit)
             if app.settings.as_json:

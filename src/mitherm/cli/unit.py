@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
-from mitherm.cli.bench import open_bench, stores
 from mitherm.cli.context import App
 from mitherm.errors import DeviceNotFound, RadioUnavailable
 from mitherm.model.address import Address
 from mitherm.ops.bench import Bench
 from mitherm.ops.target import named, resolve
+from mitherm.wiring.bench import open_stores
 
 _R = TypeVar("_R")
 
@@ -19,7 +19,7 @@ def on_bench(app: App, act: Callable[[Bench], Awaitable[_R]], waivers: Collectio
     """Open everything an operation needs, act. Operations find out by themselves which unit is meant."""
 
     async def work() -> _R:
-        async with open_bench(app, waivers=waivers) as bench:
+        async with app.open_bench(waivers) as bench:
             return await act(bench)
 
     return app.run(work)
@@ -27,7 +27,7 @@ def on_bench(app: App, act: Callable[[Bench], Awaitable[_R]], waivers: Collectio
 
 def unit_address(app: App, text: str) -> Address:
     """The address meant by `text`; the radio is opened only for a name that nobody noted. Raises DeviceNotFound, UsageProblem."""
-    return named(stores().inventory, text) or _listen(app, text)
+    return named(open_stores().inventory, text) or _listen(app, text)
 
 
 def _listen(app: App, text: str) -> Address:

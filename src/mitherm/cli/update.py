@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from mitherm.cli.bench import stores
 from mitherm.cli.context import App
 from mitherm.cli.documents.updates import update
 from mitherm.cli.unit import on_bench
@@ -13,6 +12,7 @@ from mitherm.model.operation import Outcome
 from mitherm.ops.bench import Bench
 from mitherm.ops.next_step import after_update
 from mitherm.ops.updating.execute import UpdateResult
+from mitherm.wiring.bench import open_stores
 
 
 def carry_out(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[UpdateResult]]) -> int:
@@ -23,7 +23,7 @@ def carry_out(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitabl
     def render(shown: Mapping[str, Any]) -> None:
         _render(app, shown)
         if result.outcome is not Outcome.DRY_RUN:
-            access = stores().vault.access(result.after.address)
+            access = open_stores().vault.access(result.after.address)
             app.terminal.suggest(after_update(result.after, access, result.plan.goal))
 
     return app.finish(update(result), render)
