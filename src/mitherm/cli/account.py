@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from mitherm.cli.context import App
-from mitherm.cli.documents.keys import fetched
+from mitherm.cli.documents.keys import account_keys
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command
 from mitherm.cloud.hosts import REGIONS
@@ -70,7 +70,7 @@ def fetch_command(app: App, regions: tuple[str, ...], by_password: bool, account
             *dict.fromkeys(after_import(open_stores(), unit.generation.address) for unit in done.units)
         )
 
-    return app.finish(fetched(done, reveal), render)
+    return app.finish(account_keys(done, reveal), render)
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mitherm.cli.context import App
-from mitherm.cli.documents.keys import activated
+from mitherm.cli.documents.keys import activation
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.unit import on_bench
@@ -44,4 +44,4 @@ def activate_command(app: App, /, unit: str, reveal: bool, **options: Any) -> in
         render_keys(app, result)
         app.terminal.suggest(after_login(done.generation.address))
 
-    return app.finish(activated(done, reveal), render)
+    return app.finish(activation(done, reveal), render)

@@ -30,7 +30,7 @@ def clock_command() -> None:
 def show(app: App, unit: str, utc: bool) -> int:
     """What the clock of UNIT says, and how far that is from this computer's."""
     found = on_bench(app, lambda bench: clock.read_clock(bench, unit, basis_of(utc)))
-    return app.finish(documents.clock_shown(found), lambda result: app.terminal.say(_sentence(found)))
+    return app.finish(documents.clock_reading(found), lambda result: app.terminal.say(_sentence(found)))
 
 
 @command("set", examples="mitherm clock set A4:C1:38:00:00:01")

@@ -70,7 +70,7 @@ def get(app: App, unit: str, name: str) -> int:
     found = settings.shown().get(name)
     if found is None:
         raise SettingsError(f"this version of the firmware does not tell {name}")
-    return app.finish(documents.one_setting(found), lambda result: app.terminal.say(found.text))
+    return app.finish(documents.single_setting(found), lambda result: app.terminal.say(found.text))
 
 
 @command(
@@ -214,7 +214,7 @@ def finish_changed(app: App, done: config.Changed) -> int:
         if done.backup is not None and done.changes:
             app.terminal.say(f"As it was: mitherm config apply UNIT --backup {done.backup}")
 
-    return app.finish(documents.changed(done), render)
+    return app.finish(documents.config_change(done), render)
 
 
 def _render_changes(app: App, changes: Sequence[config.Change], *, by_wish: bool = True) -> None:

@@ -92,7 +92,7 @@ def clear(app: App, unit: str) -> int:
         Outcome.VERIFIED: "The stored records are gone.",
         Outcome.DRY_RUN: "Dry run: the stored records would be erased; nothing was.",
     }.get(outcome, "Nothing to do: the unit has no stored records.")
-    return app.finish(documents.cleared(outcome), lambda result: app.terminal.say(text))
+    return app.finish(documents.history_clearing(outcome), lambda result: app.terminal.say(text))
 
 
 for _command in (fetch, clear):

@@ -48,7 +48,7 @@ def name_unit(app: App, unit: str, name: str) -> int:
     named = ops.name_unit(open_stores(), unit_address(app, unit), name)
     address, given = named.unit.address, named.unit.name
     text = f"{address} is called {given} now." if given else f"{address} has no name now."
-    return app.finish(documents.named(named), lambda result: app.terminal.say(text))
+    return app.finish(documents.naming(named), lambda result: app.terminal.say(text))
 
 
 def _render(app: App, result: Mapping[str, Any]) -> None:

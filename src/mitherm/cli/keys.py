@@ -54,7 +54,7 @@ def list_keys(app: App, reveal: bool) -> int:
     problems = [problem.message for problem in places.vault.problems()]
     for problem in problems:
         app.terminal.tell(Notice("warning", problem))
-    result = documents.listed(found, problems, reveal)
+    result = documents.key_list(found, problems, reveal)
 
     def render(result: Mapping[str, Any]) -> None:
         if result["keys"]:
@@ -78,7 +78,7 @@ def list_keys(app: App, reveal: bool) -> int:
 def show(app: App, unit: str, reveal: bool) -> int:
     """Every key UNIT ever had, the likeliest first, and its backups. Exit 5 when the vault has nothing of it."""
     address = unit_address(app, unit)
-    result = documents.shown(ops.show_keys(open_stores(), address), open_stores().vault.backups(address), reveal)
+    result = documents.unit_keys(ops.show_keys(open_stores(), address), open_stores().vault.backups(address), reveal)
 
     def render(result: Mapping[str, Any]) -> None:
         render_keys(app, result)
@@ -123,7 +123,7 @@ def import_(
         done = _typed(whose, ask_token, ask_bind_key) if typed else _from_files(files, whose)
     except (KeyProblem, SomeFailed) as problem:
         if isinstance(problem.result, KeyImport):
-            problem.result = documents.imported(problem.result, reveal)
+            problem.result = documents.key_import(problem.result, reveal)
         raise
 
     def render(result: Mapping[str, Any]) -> None:
@@ -131,7 +131,7 @@ def import_(
         units = dict.fromkeys(one.address for one in done.generations)
         app.terminal.suggest(*dict.fromkeys(after_import(open_stores(), unit) for unit in units))
 
-    return app.finish(documents.imported(done, reveal), render)
+    return app.finish(documents.key_import(done, reveal), render)
 
 
 def _from_files(files: tuple[Path, ...], address: Address | None) -> KeyImport:
@@ -196,7 +196,7 @@ def export_(app: App, unit: str | None, target: str, output: Path | None, reveal
         app.terminal.tell(Notice("warning", f"{one} is left out: the vault has no bind key of it"))
     if output is not None:
         _write(output, made.text)
-    result = documents.exported(made, target, file=output, reveal=reveal)
+    result = documents.key_export(made, target, file=output, reveal=reveal)
     return app.finish(result, lambda result: _render_export(app, result))
 
 

@@ -41,7 +41,7 @@ def backup(app: App, unit: str, raw: bool, reveal: bool) -> int:
             app.terminal.say("The unit holds no keys.")
         app.terminal.say(f"Backup {result['backup']} is in the vault{'' if result['changed'] else ' already'}.")
 
-    return app.finish(documents.saved(saved, reveal), render)
+    return app.finish(documents.key_backup(saved, reveal), render)
 
 
 @command(
@@ -89,7 +89,7 @@ def _finish_replaced(app: App, done: unit_keys.KeyReplacement) -> int:
         if done.changed:
             app.terminal.suggest(after_restore(done.now.address))
 
-    return app.finish(documents.replaced(done), render)
+    return app.finish(documents.replacement(done), render)
 
 
 @command("erase", examples="mitherm keys erase A4:C1:38:00:00:01 --yes")
@@ -109,7 +109,7 @@ def erase(app: App, /, unit: str, **options: Any) -> int:
         if done.changed:
             app.terminal.suggest(after_erase(done.address))
 
-    return app.finish(documents.erased(done), render)
+    return app.finish(documents.erasure(done), render)
 
 
 @command(
@@ -135,7 +135,7 @@ def test(app: App, unit: str, duration: float) -> int:
     """
     tested = on_bench(app, lambda bench: check_keys(bench, unit, duration))
     raise_unless_proven(tested)
-    return app.finish(documents.tested(tested), lambda result: _render_test(app, result))
+    return app.finish(documents.key_test(tested), lambda result: _render_test(app, result))
 
 
 def _render_test(app: App, result: Mapping[str, Any]) -> None:

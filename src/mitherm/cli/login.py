@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mitherm.cli.context import App
-from mitherm.cli.documents.keys import known
+from mitherm.cli.documents.keys import single_key
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import command, unit_argument
 from mitherm.cli.questions import parse_token
@@ -50,7 +50,7 @@ def login_command(app: App, unit: str, ask_token: bool) -> int:
         render_keys(app, result)
         app.terminal.suggest(after_login(generation.address))
 
-    return app.finish(known(generation), render)
+    return app.finish(single_key(generation), render)
 
 
 def _token() -> Secret:

@@ -12,7 +12,7 @@ import click
 
 from mitherm.cli.context import App
 from mitherm.cli.documents import lines
-from mitherm.cli.documents.units import removed
+from mitherm.cli.documents.units import removal
 from mitherm.cli.live_table import LiveTable
 from mitherm.cli.options import command
 from mitherm.cli.readings import reading_text
@@ -84,7 +84,7 @@ def monitor_command(
 def _remove(app: App, settings: MonitorConfig, names: tuple[str, ...]) -> int:
     units = [unit_address(app, name) for name in names]
     app.run(lambda: remove_units(settings, units, os.environ), real_time=True)
-    return app.finish(removed(units), lambda result: app.terminal.say(f"Removed: {', '.join(result['removed'])}"))
+    return app.finish(removal(units), lambda result: app.terminal.say(f"Removed: {', '.join(result['removed'])}"))
 
 
 def _usual_form(is_service: bool) -> str | None:

@@ -10,7 +10,7 @@ import click
 
 from mitherm.cli.context import App
 from mitherm.cli.documents import virtual as documents
-from mitherm.cli.documents.keys import known
+from mitherm.cli.documents.keys import single_key
 from mitherm.cli.key_view import render_keys
 from mitherm.cli.options import Group, command
 from mitherm.errors import UsageProblem
@@ -60,7 +60,7 @@ def create(app: App, folder: Path, specs: tuple[str, ...], fleet: Path | None, s
             app.terminal.say(f"{row['address']}  {row['firmware']}  bound: {row['bound']}")
         app.terminal.say(f"Use them with --radio virtual:{folder}")
 
-    return app.finish(documents.created(created), render)
+    return app.finish(documents.creation(created), render)
 
 
 @command("list", examples="mitherm virtual list demo")
@@ -133,7 +133,7 @@ def battery(app: App, folder: Path, address: str, what: str) -> int:
 
 def _finish(app: App, address: str, text: str, *, changed: bool = True, **more: object) -> int:
     """The end of a command about one unit."""
-    result = documents.treated(address, changed=changed, **more)
+    result = documents.treatment(address, changed=changed, **more)
     return app.finish(result, lambda result: app.terminal.say(text))
 
 
@@ -159,7 +159,7 @@ def serve(app: App, folder: Path, monikers: tuple[str, ...]) -> int:
     from mitherm.cli.serve import serve_units
 
     app.run(lambda: serve_units(app, _units(app, folder), monikers), real_time=True)
-    return app.finish(documents.served(), lambda result: None)
+    return app.finish(documents.service_end(), lambda result: None)
 
 
 # --- Mi Home ----------------------------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def mi_home_remove(app: App, address: str) -> int:
 @click.pass_obj
 def mi_home_keys(app: App, address: str, reveal: bool) -> int:
     """Token, bind key and DID as the account has them. Exit 5 when the unit is not in the account."""
-    document = known(_account().mi_home_keys(address), reveal)
+    document = single_key(_account().mi_home_keys(address), reveal)
     return app.finish(document, lambda result: render_keys(app, result))
 
 

@@ -13,7 +13,7 @@ from mitherm.store.journal import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedUnit:
     """A unit with the name it has now, and whether that is a change."""
 
     unit: KnownUnit
@@ -25,7 +25,7 @@ def known_units(stores: Stores) -> tuple[KnownUnit, ...]:
     return stores.inventory.units()
 
 
-def name_unit(stores: Stores, unit: Address | str, name: str) -> Named:
+def name_unit(stores: Stores, unit: Address | str, name: str) -> NamedUnit:
     """Call a unit `name`, which every operation takes from then on; an empty name takes it away.
 
     Raises UsageProblem for a name that another unit has, that looks like an address, or that cannot be printed.
@@ -36,8 +36,8 @@ def name_unit(stores: Stores, unit: Address | str, name: str) -> Named:
         raise UsageProblem(f"{', '.join(others)} is called {name!r} already", hint="choose another name")
     known = stores.inventory.get(address)
     if known is not None and (known.name or "") == name:
-        return Named(known, changed=False)
-    return Named(stores.inventory.set_name(address, name or None), changed=known is not None or bool(name))
+        return NamedUnit(known, changed=False)
+    return NamedUnit(stores.inventory.set_name(address, name or None), changed=known is not None or bool(name))
 
 
 def _checked(name: str) -> str:

@@ -50,11 +50,11 @@ def _of_operation(result: object) -> Document:
 
     match result:
         case KeyImport():
-            return keys.imported(result)
+            return keys.key_import(result)
         case KeyTest():
-            return keys.tested(result)
+            return keys.key_test(result)
         case KeyFetch():
-            return keys.fetched(result)
+            return keys.account_keys(result)
         case tuple() if all(isinstance(each, Judgement) for each in result):
             return updates.judgements(result)
     raise TypeError(f"no document for {type(result).__name__}")

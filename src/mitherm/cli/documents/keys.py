@@ -54,12 +54,12 @@ def generation(stored: KeyGeneration, reveal: bool = False) -> Document:
     return {"id": stored.id, **key(stored, reveal)}
 
 
-def listed(stored: Iterable[KeyGeneration], problems: Iterable[str], reveal: bool) -> Document:
+def key_list(stored: Iterable[KeyGeneration], problems: Iterable[str], reveal: bool) -> Document:
     """`keys list`."""
     return {"keys": [generation(each, reveal) for each in stored], "problems": list(problems), "changed": False}
 
 
-def shown(stored: Iterable[KeyGeneration], backups: Iterable[StoredBackup], reveal: bool) -> Document:
+def unit_keys(stored: Iterable[KeyGeneration], backups: Iterable[StoredBackup], reveal: bool) -> Document:
     """`keys show`."""
     return {
         "keys": [generation(each, reveal) for each in stored],
@@ -68,12 +68,12 @@ def shown(stored: Iterable[KeyGeneration], backups: Iterable[StoredBackup], reve
     }
 
 
-def known(stored: KeyGeneration, reveal: bool = False) -> Document:
+def single_key(stored: KeyGeneration, reveal: bool = False) -> Document:
     """`login`, and the keys of an account."""
     return {"keys": [key(stored, reveal)], "changed": False}
 
 
-def activated(result: Activation, reveal: bool) -> Document:
+def activation(result: Activation, reveal: bool) -> Document:
     """`activate`."""
     keys = [key(result.generation, reveal)] if result.generation is not None else []
     return {"outcome": result.outcome, "keys": keys, "changed": result.changed}
@@ -100,7 +100,7 @@ def backup(stored: StoredBackup) -> Document:
     }
 
 
-def imported(result: KeyImport, reveal: bool = False) -> Document:
+def key_import(result: KeyImport, reveal: bool = False) -> Document:
     """`keys import`, also where entries had to be left out."""
     new = {stored.id for stored in result.new}
     return {
@@ -111,7 +111,7 @@ def imported(result: KeyImport, reveal: bool = False) -> Document:
     }
 
 
-def exported(export: ExportedKeys, target: str, *, file: Path | None, reveal: bool) -> Document:
+def key_export(export: ExportedKeys, target: str, *, file: Path | None, reveal: bool) -> Document:
     """`keys export`."""
     document: Document = {
         "for": target,
@@ -124,7 +124,7 @@ def exported(export: ExportedKeys, target: str, *, file: Path | None, reveal: bo
     return document if reveal else {**document, "redacted": True}
 
 
-def fetched(result: KeyFetch, reveal: bool = False) -> Document:
+def account_keys(result: KeyFetch, reveal: bool = False) -> Document:
     """`keys fetch`, also where the account has no unit."""
     return {
         "keys": [
@@ -142,7 +142,7 @@ def fetched(result: KeyFetch, reveal: bool = False) -> Document:
     }
 
 
-def saved(result: KeyBackup, reveal: bool = False) -> Document:
+def key_backup(result: KeyBackup, reveal: bool = False) -> Document:
     """`keys backup`."""
     records = result.stored.backup
     return {
@@ -154,7 +154,7 @@ def saved(result: KeyBackup, reveal: bool = False) -> Document:
     }
 
 
-def replaced(result: KeyReplacement) -> Document:
+def replacement(result: KeyReplacement) -> Document:
     """`keys restore` and `keys swap`."""
     return {
         "outcome": result.outcome,
@@ -164,12 +164,12 @@ def replaced(result: KeyReplacement) -> Document:
     }
 
 
-def tested(test: KeyTest) -> Document:
+def key_test(test: KeyTest) -> Document:
     """`keys test`, also where none is right."""
     rows = [{**generation(row.generation), "token_test": row.token, "bind_key_test": row.bind_key} for row in test.rows]
     return {"keys": rows, "methods": list(test.methods), "changed": False}
 
 
-def erased(result: KeyErasure) -> Document:
+def erasure(result: KeyErasure) -> Document:
     """`keys erase`."""
     return {"outcome": result.outcome, "changed": result.changed}

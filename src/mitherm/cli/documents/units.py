@@ -9,7 +9,7 @@ from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.ops.hearing.scan import ScannedUnit
 from mitherm.ops.info import UnitInfo
-from mitherm.ops.known import Named
+from mitherm.ops.known import NamedUnit
 from mitherm.store.inventory import KnownUnit
 from mitherm.store.journal import Run
 from mitherm.store.moments import iso
@@ -72,12 +72,12 @@ def inventory(units: Iterable[KnownUnit]) -> Document:
     return {"units": [known_unit(unit) for unit in units], "changed": False}
 
 
-def named(result: Named) -> Document:
+def naming(result: NamedUnit) -> Document:
     """`inventory name`."""
     return {"unit": known_unit(result.unit), "changed": result.changed}
 
 
-def removed(units: Iterable[Address]) -> Document:
+def removal(units: Iterable[Address]) -> Document:
     """`monitor --remove`."""
     return {"removed": [str(unit) for unit in units], "changed": True}
 

@@ -21,7 +21,7 @@ def setting(setting: Setting) -> Document:
     return {"name": setting.name, "value": setting.value, "unit": setting.unit or None}
 
 
-def one_setting(value: Setting) -> Document:
+def single_setting(value: Setting) -> Document:
     """`config get`."""
     return {**setting(value), "changed": False}
 
@@ -36,7 +36,7 @@ def changes(changes: Iterable[Change]) -> Document:
     return {"changes": [_change(each) for each in changes], "changed": False}
 
 
-def changed(result: Changed) -> Document:
+def config_change(result: Changed) -> Document:
     """`config set`, `apply` and `reset`."""
     return {
         "outcome": result.outcome,
@@ -90,7 +90,7 @@ def history_file(history: History) -> Document:
     }
 
 
-def cleared(outcome: Outcome) -> Document:
+def history_clearing(outcome: Outcome) -> Document:
     """`history clear`."""
     return {"outcome": outcome, "changed": outcome.changed}
 
@@ -112,7 +112,7 @@ def clock(clock: Clock) -> Document:
     }
 
 
-def clock_shown(reading: Clock) -> Document:
+def clock_reading(reading: Clock) -> Document:
     """`clock show`."""
     return {**clock(reading), "changed": False}
 

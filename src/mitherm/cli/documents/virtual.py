@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mitherm.virtual.world import Created
 
 
-def created(units: Iterable[Created]) -> Document:
+def creation(units: Iterable[Created]) -> Document:
     """`virtual create`."""
     rows = [{"address": str(unit.address), "firmware": unit.spec.firmware, "bound": unit.spec.bound} for unit in units]
     return {"units": rows, "changed": bool(rows)}
@@ -24,12 +24,12 @@ def states(units: Iterable[UnitState]) -> Document:
     return {"units": [unit_state(state) for state in units], "changed": False}
 
 
-def treated(address: str, *, changed: bool, **more: object) -> Document:
+def treatment(address: str, *, changed: bool, **more: object) -> Document:
     """What was done to one unit: `set`, `battery`, `reset-pad`, `mi-home`."""
     return {"address": str(Address.parse(address)), **more, "changed": changed}
 
 
-def served() -> Document:
+def service_end() -> Document:
     """`virtual serve`, after its end."""
     return {"changed": True}
 
