@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, get_args
 
 import click
 
@@ -139,6 +140,8 @@ def _cell(text: str) -> str:
 
 
 def _first_line(thing: object) -> str:
+    if isinstance(thing, UnionType):
+        return f"One of {', '.join(kind.__name__ for kind in get_args(thing))}."
     return (inspect.getdoc(thing) or "").split("\n\n")[0]
 
 
