@@ -25,7 +25,7 @@ from mitherm.protocol.effects import (
     Write,
 )
 from mitherm.protocol.uuids import OTA
-from mitherm.virtual.reactors.ota_receiver import OtaEvent, OtaFinished, OtaReceiver
+from mitherm.virtual.reactors.ota_receiver import OtaEnd, OtaEvent, OtaReceiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class OtaUnit:
     """A far end that is nothing but an OTA characteristic; `outcome` is set when the update ended."""
 
     def __init__(self, receiver: OtaReceiver) -> None:
-        self.outcome: OtaFinished | None = None
+        self.outcome: OtaEnd | None = None
         self._receiver = receiver
 
     def write(self, char: str, data: bytes, now_s: float) -> None:
@@ -73,7 +73,7 @@ class OtaUnit:
 
     def _note(self, events: list[OtaEvent]) -> None:
         for event in events:
-            if isinstance(event, OtaFinished):
+            if isinstance(event, OtaEnd):
                 self.outcome = event
 
 

@@ -26,7 +26,7 @@ from mitherm.beacon import BeaconKey, Reading, advert, decode
 from mitherm.beacon import bthome_encode as bthome
 from mitherm.beacon import custom_encode as custom
 from mitherm.beacon import mibeacon_encode as mi
-from mitherm.beacon.custom_encode import Measured
+from mitherm.beacon.custom_encode import SensorValues
 from mitherm.model.address import Address
 from mitherm.primitives.secret import Secret
 
@@ -67,9 +67,9 @@ class Contender:
 # --- frames and their cost floors --------------------------------------------------------------------------------------
 
 
-def measured(number: int) -> Measured:
+def measured(number: int) -> SensorValues:
     """Values that change from frame to frame and survive every format's resolution."""
-    return Measured(2100 + 50 * (number % 8), 5000 + 50 * 2 * (number % 4), 2900 + number, 60 + number % 40)
+    return SensorValues(2100 + 50 * (number % 8), 5000 + 50 * 2 * (number % 4), 2900 + number, 60 + number % 40)
 
 
 def _unpack(layout: str) -> Callable[[bytes], tuple[Any, ...]]:

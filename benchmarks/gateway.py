@@ -37,7 +37,7 @@ from mitherm.beacon import BeaconKey
 from mitherm.beacon import bthome_encode as bthome
 from mitherm.beacon import custom_encode as custom
 from mitherm.beacon import mibeacon_encode as mi
-from mitherm.beacon.custom_encode import Measured
+from mitherm.beacon.custom_encode import SensorValues
 from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.model.sighting import Sighting
@@ -72,7 +72,7 @@ def address(unit: int) -> Address:
 def frame(unit: int, number: int, key: BeaconKey) -> tuple[str, bytes]:
     """Reading `number` of a unit; its temperature in tenths counts up from 0.1 C."""
     where, tenths = address(unit), 1 + number % 600
-    measured = Measured(10 * tenths, 4500, 3000, 90)
+    measured = SensorValues(10 * tenths, 4500, 3000, 90)
     match FORMATS[unit % len(FORMATS)]:
         case "atc1441":
             return "181a", custom.pvvx_atc1441(where, measured, number % 256)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mitherm.model.history import HourRecord, MeanRecord
     from mitherm.model.keys import MiKeys
     from mitherm.model.operation import Outcome
-    from mitherm.model.reading import Reading, Undecoded
+    from mitherm.model.reading import DecodeFailure, Reading
     from mitherm.model.record import KeyGeneration
     from mitherm.model.report import Report
     from mitherm.model.sighting import Sighting
@@ -62,8 +62,8 @@ if TYPE_CHECKING:
     from mitherm.ops.updating.execute import UpdateResult
     from mitherm.ops.updating.flash import bring, flash
     from mitherm.ops.updating.paths import UpdatePath, update_paths
-    from mitherm.ops.upkeep.clock import Clock, ClockSet, read_clock, set_clock
-    from mitherm.ops.upkeep.config import Change, Changed
+    from mitherm.ops.upkeep.clock import Clock, ClockChange, read_clock, set_clock
+    from mitherm.ops.upkeep.config import Change, SettingsChange
     from mitherm.ops.upkeep.config import change as change_config
     from mitherm.ops.upkeep.config import compare as compare_config
     from mitherm.ops.upkeep.config import read as read_config
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     from mitherm.ops.upkeep.history import clear as clear_history
     from mitherm.ops.upkeep.history import fetch as fetch_history
     from mitherm.primitives.secret import Secret
-    from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStarted
+    from mitherm.protocol.events import Event, Notice, Progress, StepEnd, StepStart
     from mitherm.protocol.pvvx.settings import Setting, Settings
     from mitherm.publish.sink import Sink
     from mitherm.radio.driver import run
@@ -98,10 +98,10 @@ _HOMES: Final = {
     "Bench": "ops.bench",
     "Catalogue": "image.catalogue",
     "Change": "ops.upkeep.config",
-    "Changed": "ops.upkeep.config",
     "Clock": "ops.upkeep.clock",
-    "ClockSet": "ops.upkeep.clock",
+    "ClockChange": "ops.upkeep.clock",
     "ConfigBackup": "ops.upkeep.config_backup",
+    "DecodeFailure": "model.reading",
     "Event": "protocol.events",
     "Examination": "ops.doctor.examine",
     "ExportedKeys": "ops.keys.import_export",
@@ -137,14 +137,14 @@ _HOMES: Final = {
     "SelectedImage": "ops.files.images",
     "Setting": "protocol.pvvx.settings",
     "Settings": "protocol.pvvx.settings",
+    "SettingsChange": "ops.upkeep.config",
     "Sighting": "model.sighting",
     "Signature": "image.signature",
     "Sink": "publish.sink",
-    "StepDone": "protocol.events",
-    "StepStarted": "protocol.events",
+    "StepEnd": "protocol.events",
+    "StepStart": "protocol.events",
     "Stores": "ops.bench",
     "Unavailable": "errors",
-    "Undecoded": "model.reading",
     "UnitInfo": "ops.info",
     "UnitState": "model.unit_state",
     "UpdatePath": "ops.updating.paths",
@@ -215,10 +215,10 @@ __all__ = [
     "Bench",
     "Catalogue",
     "Change",
-    "Changed",
     "Clock",
-    "ClockSet",
+    "ClockChange",
     "ConfigBackup",
+    "DecodeFailure",
     "Event",
     "Examination",
     "ExportedKeys",
@@ -254,14 +254,14 @@ __all__ = [
     "SelectedImage",
     "Setting",
     "Settings",
+    "SettingsChange",
     "Sighting",
     "Signature",
     "Sink",
-    "StepDone",
-    "StepStarted",
+    "StepEnd",
+    "StepStart",
     "Stores",
     "Unavailable",
-    "Undecoded",
     "UnitInfo",
     "UnitState",
     "UpdatePath",

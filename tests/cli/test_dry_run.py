@@ -13,7 +13,7 @@ from helpers import assert_document
 from mitherm.cli.app import run
 from mitherm.cli.documents import Document
 from mitherm.cli.documents.updates import update
-from mitherm.protocol.events import Event, Progress, StepDone
+from mitherm.protocol.events import Event, Progress, StepEnd
 
 
 def folder(tmp_path: Path, spec: str) -> Path:
@@ -151,7 +151,7 @@ def test_command_line_and_python_rehearse_alike(
     seconds = [one["rehearsal"].pop("seconds") for one in (typed, called)]
     assert seconds[0] == pytest.approx(seconds[1], abs=1.0)  # pauses between adverts are drawn too
     assert called == typed
-    assert any(isinstance(event, StepDone) and (event.detail or "").startswith("twin: ") for event in events)
+    assert any(isinstance(event, StepEnd) and (event.detail or "").startswith("twin: ") for event in events)
 
 
 async def test_a_cancelled_rehearsal_ends_at_once(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
-from mitherm.beacon import BeaconKey, Reading, Undecoded, advert, bthome_encode, custom_encode, decode, decode_event
+from mitherm.beacon import BeaconKey, DecodeFailure, Reading, advert, bthome_encode, custom_encode, decode, decode_event
 from mitherm.beacon.bthome_objects import BUTTON, DIMMER, KINDS, Kind
-from mitherm.beacon.custom_encode import Measured
+from mitherm.beacon.custom_encode import SensorValues
 from mitherm.beacon.keyring import KeyRing
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_object
 from mitherm.beacon.tracker import Tracker
@@ -76,8 +76,8 @@ def _frame(case: dict[str, Any]) -> str | None:
     uuid, data = int(case["uuid"], 16), bytes.fromhex(case["data"])
     found = decode(uuid, data, address, key)
     if "expected_error" in case:
-        return None if isinstance(found, Undecoded) and found.error == case["expected_error"] else f"got {found}"
-    if isinstance(found, Undecoded):
+        return None if isinstance(found, DecodeFailure) and found.error == case["expected_error"] else f"got {found}"
+    if isinstance(found, DecodeFailure):
         return f"error {found.error}"
     return difference(found.fields(), case["expected"]) or _encoded(found, uuid, data, address, key)
 
@@ -87,7 +87,7 @@ def _pair(case: dict[str, Any], address: Address | None, key: BeaconKey | None) 
     parts = [(int(part["uuid"], 16), bytes.fromhex(part["data"])) for part in case["service_data"]]
     for (uuid, data), expected in zip(parts, case["expected_each"], strict=True):
         found = decode(uuid, data, address, key)
-        if isinstance(found, Undecoded):
+        if isinstance(found, DecodeFailure):
             wrong = None if expected.get("error") == found.error else str(found)
         else:
             wrong = difference(found.fields(), expected) or _encoded(found, uuid, data, address, key)
@@ -99,7 +99,7 @@ def _pair(case: dict[str, Any], address: Address | None, key: BeaconKey | None) 
     if sorted(uuid for uuid, _ in parts) != [advert.EVENT_FLAGS, advert.EVENT_COUNT]:
         return None
     event = decode_event(parts)
-    if isinstance(event, Undecoded):
+    if isinstance(event, DecodeFailure):
         return f"the pair: {event.error}"
     again = list(zip((advert.EVENT_FLAGS, advert.EVENT_COUNT), _event(event), strict=True))
     return None if sorted(again) == sorted(parts) else f"encoded {again}"
@@ -215,7 +215,7 @@ def _custom(reading: Reading, address: Address, key: BeaconKey | None) -> bytes:
     values: dict[str, Any] = dict(reading.values)
     counter = reading.packet_id or 0
     temperature, humidity = round(values["temperature"] * 100), round(values["humidity"] * 100)
-    measured = Measured(temperature, humidity, round(values.get("voltage", 0) * 1000), values["battery"])
+    measured = SensorValues(temperature, humidity, round(values.get("voltage", 0) * 1000), values["battery"])
     if reading.format == "atc1441":
         return custom_encode.atc1441_plain(
             address, temperature // 10, values["humidity"], measured.battery_pct, measured.battery_mv, counter

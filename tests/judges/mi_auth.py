@@ -14,7 +14,7 @@ from mitherm.protocol.mi.parcel import (
     Assembly,
     LinkParameters,
     Single,
-    SingleDone,
+    SingleAck,
     cut,
     decode,
 )
@@ -133,7 +133,7 @@ def _control(case: Case) -> None:
             ours |= {"ack": Ack(ack).name.lower(), "lost": list(lost)}
         case Single(kind, data):
             ours |= {"type": kind, "data": data.hex()}
-        case SingleDone():
+        case SingleAck():
             ours |= {"ack": "success"}
         case LinkParameters(step, data, _):
             ours |= {"step": step, "type": step, "data": data.hex()}

@@ -19,7 +19,7 @@ from mitherm.protocol.ota.interval import IntervalRequest, ParameterRequest, ans
 from mitherm.protocol.ota.packets import BANK_SIZE, BLOCK_SIZE, Start, blocks
 from mitherm.virtual.board.nor_flash import FlashOperation, NorFlash
 from mitherm.virtual.reactors.extended_ota import ExtendedOta, ForceLatency
-from mitherm.virtual.reactors.ota_receiver import OtaEvent, OtaReceiver, OtaStarted, Variant
+from mitherm.virtual.reactors.ota_receiver import OtaEvent, OtaReceiver, OtaStart, Variant
 
 LIMIT_S = {Variant.T: 16.0, Variant.X1: 5.0, Variant.X2: 5.0}
 
@@ -88,7 +88,7 @@ class _Bench:
 
     def _note(self, events: list[OtaEvent]) -> None:
         for event in events:
-            if isinstance(event, OtaStarted):
+            if isinstance(event, OtaStart):
                 self.events.append("start_cb")
             else:
                 self.events += [f"result {event.code}", *self._operations, "reboot"]

@@ -17,7 +17,7 @@ from mitherm.protocol.uuids import short
 from mitherm.virtual.board.chip import Chip
 from mitherm.virtual.board.mi_records import MI_STORE
 from mitherm.virtual.board.nor_flash import FlashOperation, NorFlash
-from mitherm.virtual.firmware.atc1441 import Atc1441Firmware, Measured, notified_values, tenths_fahrenheit
+from mitherm.virtual.firmware.atc1441 import Atc1441Firmware, SensorValues, notified_values, tenths_fahrenheit
 from mitherm.virtual.firmware.atc1441_settings import ADVERTISE_FAHRENHEIT, MI_LIKE, SETTINGS, is_comfortable
 from mitherm.virtual.firmware.base import BootImage
 from mitherm.virtual.firmware.gatt_stock import stock_table
@@ -91,7 +91,7 @@ def _atc1441_step(unit: _Atc, step: Case) -> Iterator[Wrong]:
         yield f"unknown step {sorted(step)}"
 
 
-def _atc1441_advert(firmware: Atc1441Firmware, measured: Measured, wanted: str) -> Wrong:
+def _atc1441_advert(firmware: Atc1441Firmware, measured: SensorValues, wanted: str) -> Wrong:
     """The frame; while Fahrenheit is advertised, the measurement may be given in either unit."""
     fahrenheit = replace(measured, temperature_x10=tenths_fahrenheit(measured.temperature_x10))
     other, mi_like = deepcopy(firmware.adverts), bool(firmware.settings.raw[MI_LIKE])
@@ -102,8 +102,8 @@ def _atc1441_advert(firmware: Atc1441Firmware, measured: Measured, wanted: str) 
     return _differs("advert", firmware.adverts.frame.hex(), wanted)
 
 
-def _measured(values: Case) -> Measured:
-    return Measured(
+def _measured(values: Case) -> SensorValues:
+    return SensorValues(
         values["temp_x10"], values["humi"], values.get("battery_percent", 0), values.get("battery_mv", 3000)
     )
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from helpers import assert_document
 from mitherm.beacon.bthome_encode import bthome2, pvvx_kind1
-from mitherm.beacon.custom_encode import Measured, pvvx_atc1441, pvvx_custom
+from mitherm.beacon.custom_encode import SensorValues, pvvx_atc1441, pvvx_custom
 from mitherm.beacon.keys import BeaconKey
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_battery, mi_climate
 from mitherm.cli.app import run
@@ -44,7 +44,7 @@ from monitor.reports import BEGUN, A, ring, sighting
 
 ENVIRONMENT, MIBEACON, BTHOME, QINGPING = 0x181A, 0xFE95, 0xFCD2, 0xFDCD
 KEY = bytes(range(16))
-M = Measured(2137, 4512, 2983, 87)
+M = SensorValues(2137, 4512, 2983, 87)
 VALUES = ("temperature_c", "humidity_pct", "battery_pct", "battery_mv")
 LISTEN_S = "20"
 FRAMES = [
@@ -166,7 +166,7 @@ def test_model_and_family(
     ("frame", "values"),
     [
         ({BTHOME: bthome2([(0x02, b"\x59\x08"), (0x03, b"\x60\xea")], 1)}, (21.37, None, None, None)),
-        ({ENVIRONMENT: pvvx_custom(A, Measured(2137, 65535, 2983, 87), 7, 0)}, (21.37, None, 87, 2983)),
+        ({ENVIRONMENT: pvvx_custom(A, SensorValues(2137, 65535, 2983, 87), 7, 0)}, (21.37, None, 87, 2983)),
         ({BTHOME: bthome2([(0x03, b"\x60\xea")], 1)}, (None, None, None, None)),
         ({BTHOME: bthome2([(0x02, b"\x79\x08"), (0x02, b"\xc4\xf0")], 1)}, (21.69, None, None, None)),
         ({BTHOME: bthome2([(0x03, b"\xa0\x11"), (0x03, b"\x60\xea")], 1)}, (None, None, None, None)),

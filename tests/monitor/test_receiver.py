@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitherm.beacon.custom_encode import Measured, pvvx_atc1441, pvvx_custom, pvvx_custom_encrypted
+from mitherm.beacon.custom_encode import SensorValues, pvvx_atc1441, pvvx_custom, pvvx_custom_encrypted
 from mitherm.beacon.keys import BeaconKey
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_object
 from mitherm.beacon.tracker import SILENCE_S as FAULT_S
@@ -19,10 +19,10 @@ from monitor.reports import A, B, moment, ring, sighting
 
 ENVIRONMENT, MIBEACON, BTHOME = 0x181A, 0xFE95, 0xFCD2
 KEY, OTHER = bytes(range(16)), bytes(range(1, 17))
-M = Measured(2137, 4512, 2983, 87)
+M = SensorValues(2137, 4512, 2983, 87)
 
 
-def custom(counter: int, measured: Measured = M) -> dict[int, bytes]:
+def custom(counter: int, measured: SensorValues = M) -> dict[int, bytes]:
     return {ENVIRONMENT: pvvx_custom(A, measured, counter, 0)}
 
 
@@ -215,7 +215,7 @@ def test_health_comes_from_adverts() -> None:
     """Intervals, mean level, lost measurements; the slope of a battery after some hours."""
     receiver = Receiver()
     for hour in range(25):
-        measured = Measured(2137, 4512, 3000 - hour, 87)
+        measured = SensorValues(2137, 4512, 3000 - hour, 87)
         news = receiver.hear(
             sighting(hour * 3600.0, custom(2 * hour % 256, measured), rssi_dbm=-60 - hour % 2), moment(0)
         )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mitherm.beacon.bthome_encode import bthome2_encrypted, pvvx_kind1
-from mitherm.beacon.custom_encode import Measured
+from mitherm.beacon.custom_encode import SensorValues
 from mitherm.beacon.decode import DECODERS
 from mitherm.beacon.keys import BeaconKey
 from mitherm.cli.documents.lines import report as document
@@ -99,7 +99,7 @@ def test_random_service_data() -> None:
 
 
 def sealed(counter: int, x100: int) -> dict[int, bytes]:
-    measured = Measured(x100, 4500, 3000, 90)
+    measured = SensorValues(x100, 4500, 3000, 90)
     return {BTHOME: bthome2_encrypted(pvvx_kind1(measured), counter, A, BeaconKey(Secret(KEY)))}
 
 

@@ -8,7 +8,7 @@ import made_images
 import pytest
 
 from mitherm.errors import GuardRefused
-from mitherm.image.catalogue import Catalogue, Entry, KnownBad
+from mitherm.image.catalogue import Catalogue, Entry, KnownDefect
 from mitherm.image.inspect import inspect
 from mitherm.image.shipped import shipped_catalogue
 from mitherm.ops.bench import Bench
@@ -16,10 +16,10 @@ from mitherm.ops.updating.flash import flash
 from mitherm.virtual.clock import VirtualClockLoop
 from rig import UNIT, Rig
 
-WITHDRAWN = KnownBad("refuse", "H3", "it was withdrawn", "this test", {"family": "pvvx", "version": "5.8"}, {})
+WITHDRAWN = KnownDefect("refuse", "H3", "it was withdrawn", "this test", {"family": "pvvx", "version": "5.8"}, {})
 
 
-def shipped_and(*rows: KnownBad, files: tuple[Entry, ...] = ()) -> Catalogue:
+def shipped_and(*rows: KnownDefect, files: tuple[Entry, ...] = ()) -> Catalogue:
     """The shipped catalogue with something more."""
     shipped = shipped_catalogue()
     return replace(shipped, files=(*shipped.files, *files), bad=(*shipped.bad, *rows))

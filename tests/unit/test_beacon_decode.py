@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mitherm.beacon import BeaconKey, Reading, Undecoded, decode, decode_event
+from mitherm.beacon import BeaconKey, DecodeFailure, Reading, decode, decode_event
 from mitherm.beacon.bthome_encode import bthome2_encrypted, pvvx_kind1
-from mitherm.beacon.custom_encode import Measured, pvvx_custom_encrypted
+from mitherm.beacon.custom_encode import SensorValues, pvvx_custom_encrypted
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_battery, mi_object, mi_opening, mi_temperature
 from mitherm.model.address import Address
 from mitherm.primitives.secret import Secret
@@ -15,7 +15,7 @@ from mitherm.primitives.secret import Secret
 A = Address.parse("A4:C1:38:56:53:84")
 KEY = BeaconKey(Secret.from_hex("b9ea895fac7eea6d30532432a516f3a3"))
 SHORT = BeaconKey(Secret(bytes(12)))
-M = Measured(2137, 5512, 2987, 98)
+M = SensorValues(2137, 5512, 2987, 98)
 
 
 def _fields(uuid: int, data: bytes | str, key: BeaconKey | None = None, address: Address | None = A) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def _fields(uuid: int, data: bytes | str, key: BeaconKey | None = None, address:
 
 def _error(uuid: int, data: bytes | str, key: BeaconKey | None = None, address: Address | None = A) -> str:
     found = decode(uuid, bytes.fromhex(data) if isinstance(data, str) else data, address, key)
-    assert isinstance(found, Undecoded), found
+    assert isinstance(found, DecodeFailure), found
     return found.error
 
 
@@ -90,7 +90,7 @@ def test_legacy_wants_twelve_bytes() -> None:
 def test_unreadable_frames_tell_the_product() -> None:
     """Without a key the head of a MiBeacon frame is still known."""
     found = decode(0xFE95, MI, A)
-    assert isinstance(found, Undecoded)
+    assert isinstance(found, DecodeFailure)
     assert found.mi is not None
     assert (found.mi.product_id, found.mi.encrypted) == (0x055B, True)
 
@@ -231,9 +231,9 @@ def test_event_pair_is_one_reading() -> None:
     assert isinstance(pair, Reading)
     assert pair.fields()["count"] == 7
     assert pair.fields()["flags"]["reed2"] is True
-    assert decode_event([(0x2A56, b"\x41"), (0x181A, b"")]) == Undecoded("uuid")
-    assert decode_event([]) == Undecoded("truncated", "pvvx-event")
-    assert decode_event([(0x2A56, b"")]) == Undecoded("length", "pvvx-event")
+    assert decode_event([(0x2A56, b"\x41"), (0x181A, b"")]) == DecodeFailure("uuid")
+    assert decode_event([]) == DecodeFailure("truncated", "pvvx-event")
+    assert decode_event([(0x2A56, b"")]) == DecodeFailure("length", "pvvx-event")
 
 
 def test_first_of_several() -> None:

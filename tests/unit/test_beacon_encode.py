@@ -8,7 +8,7 @@ from mitherm.beacon import BeaconKey, Reading, decode
 from mitherm.beacon import bthome_encode as bthome
 from mitherm.beacon import custom_encode as custom
 from mitherm.beacon import mibeacon_encode as mi
-from mitherm.beacon.custom_encode import Measured
+from mitherm.beacon.custom_encode import SensorValues
 from mitherm.model.address import Address
 from mitherm.primitives.secret import Secret
 
@@ -16,21 +16,21 @@ A = Address.parse("A4:C1:38:56:53:84")
 B = Address.parse("A4:C1:38:0A:0B:0C")
 KEY = BeaconKey(Secret.from_hex("b9ea895fac7eea6d30532432a516f3a3"))
 OTHER = BeaconKey(Secret.from_hex("00112233445566778899aabbccddeeff"))
-M = Measured(2137, 5512, 2987, 98)
+M = SensorValues(2137, 5512, 2987, 98)
 
 FRAMES = {
-    "atc1441 rounds": (custom.pvvx_atc1441(A, Measured(2095, 4949, 2987, 98), 66), "a4c13856538400d231620bab42"),
-    "atc1441 truncates": (custom.pvvx_atc1441(A, Measured(-105, 5012, 2987, 98), 1), "a4c138565384fff632620bab01"),
-    "pvvx": (custom.pvvx_custom(A, Measured(2345, 5012, 2987, 98), 1, 0x7F), "84535638c1a429099413ab0b62017f"),
+    "atc1441 rounds": (custom.pvvx_atc1441(A, SensorValues(2095, 4949, 2987, 98), 66), "a4c13856538400d231620bab42"),
+    "atc1441 truncates": (custom.pvvx_atc1441(A, SensorValues(-105, 5012, 2987, 98), 1), "a4c138565384fff632620bab01"),
+    "pvvx": (custom.pvvx_custom(A, SensorValues(2345, 5012, 2987, 98), 1, 0x7F), "84535638c1a429099413ab0b62017f"),
     "pvvx-enc": (custom.pvvx_custom_encrypted(A, M, 17, 5, KEY), "116f928bff8eb2470d8b21"),
     "pvvx-enc negative": (
-        custom.pvvx_custom_encrypted(B, Measured(-1234, 1, 0, 100), 255, 0x1F, OTHER),
+        custom.pvvx_custom_encrypted(B, SensorValues(-1234, 1, 0, 100), 255, 0x1F, OTHER),
         "ffd9d39e03975740e3b7e5",
     ),
     "atc1441-enc": (custom.atc1441_encrypted(A, M, 17, KEY), "11720196500bef63"),
     "atc1441-enc trigger": (custom.atc1441_encrypted(A, M, 18, KEY, trigger_on=True), "1202942ff93e0d74"),
     "atc1441-enc negative": (
-        custom.atc1441_encrypted(B, Measured(-105, 5000, 0, 37), 20, OTHER),
+        custom.atc1441_encrypted(B, SensorValues(-105, 5000, 0, 37), 20, OTHER),
         "14c12937e96a6d63",
     ),
     "event count": (custom.event_count(131844), "020304"),
@@ -86,13 +86,13 @@ def test_rounding_is_towards_zero() -> None:
 
 
 measured = st.builds(
-    Measured, st.integers(-4000, 12500), st.integers(0, 10000), st.integers(1800, 3600), st.integers(0, 100)
+    SensorValues, st.integers(-4000, 12500), st.integers(0, 10000), st.integers(1800, 3600), st.integers(0, 100)
 )
 
 
 @settings(max_examples=60)
 @given(measured, st.integers(0, 1 << 32), st.integers(0, 127))
-def test_what_is_sent_is_read(sent: Measured, counter: int, flags: int) -> None:
+def test_what_is_sent_is_read(sent: SensorValues, counter: int, flags: int) -> None:
     """Values survive pvvx custom, plain and encrypted, and BTHome v1 and v2 exactly."""
     kind1 = bthome.pvvx_kind1(sent)
     frames = [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mitherm.beacon import BeaconKey, Reading, Undecoded, advert, decode, decode_event
+from mitherm.beacon import BeaconKey, DecodeFailure, Reading, advert, decode, decode_event
 from mitherm.beacon.decode import DECODERS
 from mitherm.model.address import Address
 from mitherm.primitives.secret import Secret
@@ -20,7 +20,7 @@ ADDRESS = Address.parse("A4:C1:38:56:53:84")
 KEYS = (None, BeaconKey(Secret(bytes(16))), BeaconKey(Secret(bytes(12))), BeaconKey(Secret(b"short")))
 
 
-def _check(uuid: int, data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
+def _check(uuid: int, data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | DecodeFailure:
     found = decode(uuid, data, address, key)
     if isinstance(found, Reading):
         json.dumps(found.fields(), allow_nan=False)

@@ -4,7 +4,7 @@ import pytest
 
 from mitherm.beacon import BeaconKey
 from mitherm.beacon import bthome_encode as bthome
-from mitherm.beacon.custom_encode import Measured, event_count, pvvx_custom, pvvx_custom_encrypted
+from mitherm.beacon.custom_encode import SensorValues, event_count, pvvx_custom, pvvx_custom_encrypted
 from mitherm.beacon.keyring import KeyRing
 from mitherm.beacon.mibeacon_encode import MiBeacon, mi_battery, mi_climate, mi_humidity, mi_temperature
 from mitherm.beacon.tracker import SILENCE_S, Tracker
@@ -14,7 +14,7 @@ from mitherm.primitives.secret import Secret
 A = Address.parse("A4:C1:38:56:53:84")
 B = Address.parse("A4:C1:38:0A:0B:0C")
 OLD, NEW, FOREIGN = (BeaconKey(Secret(bytes((number,)) * 16)) for number in (1, 2, 3))
-M = Measured(2137, 5512, 2987, 98)
+M = SensorValues(2137, 5512, 2987, 98)
 BTHOME, MI, CUSTOM = 0xFCD2, 0xFE95, 0x181A
 
 
@@ -152,7 +152,7 @@ def test_copies_of_a_boot_zero_are_duplicates() -> None:
 @pytest.mark.parametrize("encrypted", [False, True])
 def test_the_power_up_event_is_not_a_measurement(encrypted: bool) -> None:
     """pvvx sends 0.00 C and 0.00 % with its event at power-up; only the rest is merged."""
-    empty = Measured(0, 0, 3000, 100)
+    empty = SensorValues(0, 0, 3000, 100)
     tracker = _tracker((NEW, A, ""))
     data = pvvx_custom_encrypted(A, empty, 1, 1, NEW) if encrypted else pvvx_custom(A, empty, 1, 1)
     unit = tracker.receive(A, CUSTOM, data, 0.0).unit
@@ -162,7 +162,7 @@ def test_the_power_up_event_is_not_a_measurement(encrypted: bool) -> None:
 
 def test_a_frozen_dry_place_is_a_measurement() -> None:
     """The same zeros under another id count."""
-    unit = _tracker().receive(A, CUSTOM, pvvx_custom(A, Measured(0, 0, 3000, 100), 2, 0), 0.0).unit
+    unit = _tracker().receive(A, CUSTOM, pvvx_custom(A, SensorValues(0, 0, 3000, 100), 2, 0), 0.0).unit
     assert unit.values["temperature"] == 0
 
 

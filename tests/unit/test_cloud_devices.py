@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from fake_xiaomi import BEACON_KEY, LAMP, SSECURITY, THERMOMETER, TOKEN_COOKIE, USER, Mood, service
-from mitherm.cloud.api import ApiRefused
+from mitherm.cloud.api import ApiRefusal
 from mitherm.cloud.devices import AccountUnit, units_of
-from mitherm.cloud.driver import Nobody, perform
+from mitherm.cloud.driver import AbsentPerson, perform
 from mitherm.cloud.hosts import REGIONS, Hosts
 from mitherm.cloud.session import Ground, Session
 from mitherm.cloud.web import StandardWeb
@@ -28,7 +28,7 @@ def listed(
     with service(mood) as base:
         ground = Ground(lambda count: bytes(count), time.time, Hosts.local(base))
         tell = [].append if told is None else told.append
-        units = perform(units_of(ground, session, regions), StandardWeb(), person=Nobody(), tell=tell)
+        units = perform(units_of(ground, session, regions), StandardWeb(), person=AbsentPerson(), tell=tell)
     assert mood.wrong == []
     return units
 
@@ -64,7 +64,7 @@ def test_all_regions_are_asked_and_a_unit_counts_once() -> None:
 
 def test_the_only_region_must_answer() -> None:
     """Asked for one region, its refusal is the result."""
-    with pytest.raises(ApiRefused, match="code -8"):
+    with pytest.raises(ApiRefusal, match="code -8"):
         listed(Mood(unwilling_regions=frozenset({"de"})))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from fake_xiaomi import ACCOUNT, PASSWORD, SSECURITY, TOKEN_COOKIE, USER, Mood, service
-from mitherm.cloud.driver import Nobody, perform
+from mitherm.cloud.driver import AbsentPerson, perform
 from mitherm.cloud.effects import Procedure, Request
 from mitherm.cloud.hosts import Hosts
 from mitherm.cloud.password_login import Credentials, password_login
@@ -56,7 +56,7 @@ def by_password(ground: Ground) -> Procedure[Session]:
     return password_login(ground, CREDENTIALS)
 
 
-def log_in(mood: Mood, login: Login, person: Owner | Nobody | None = None) -> Session:
+def log_in(mood: Mood, login: Login, person: Owner | AbsentPerson | None = None) -> Session:
     clock = Clock()
     with service(mood) as base:
         ground = Ground(lambda count: bytes(range(count)), clock, Hosts.local(base))
@@ -139,7 +139,7 @@ def test_without_a_person_nothing_is_waited_for() -> None:
     """Nobody there: the code is not polled for."""
     mood = Mood()
     with pytest.raises(AnswerNeeded):
-        log_in(mood, qr_login, Nobody())
+        log_in(mood, qr_login, AbsentPerson())
     assert "GET /longPolling/poll" not in mood.asked
 
 
@@ -149,7 +149,7 @@ def test_a_closed_port_is_unreachable() -> None:
         pass
     ground = Ground(bytes, Clock(), Hosts.local(base))
     with pytest.raises(NetworkUnreachable, match=r"127\.0\.0\.1 cannot be reached") as caught:
-        perform(qr_login(ground), StandardWeb(), person=Nobody(), tell=print)
+        perform(qr_login(ground), StandardWeb(), person=AbsentPerson(), tell=print)
     assert caught.value.exit_code == 6
 
 

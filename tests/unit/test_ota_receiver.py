@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from judges._recipes import image
 from mitherm.protocol.ota.packets import BANK_SIZE, End, Start, Version, blocks
 from mitherm.virtual.board.nor_flash import NorFlash
-from mitherm.virtual.reactors.ota_receiver import Code, OtaFinished, OtaReceiver, OtaStarted, Variant
+from mitherm.virtual.reactors.ota_receiver import Code, OtaEnd, OtaReceiver, OtaStart, Variant
 
 IMAGE = image("receiver", 80)
 LAST = len(list(blocks(IMAGE))) - 1
@@ -36,7 +36,7 @@ def test_callback_comes_before_the_marks(variant: Variant) -> None:
     flash, unit = receiver(variant, accept=accept)
     unit.write(bytes(Start()), 0)
     feed(unit)
-    assert unit.write(bytes(End(LAST)), 0) == [OtaFinished(Code.SUCCESS, True, 0)]
+    assert unit.write(bytes(End(LAST)), 0) == [OtaEnd(Code.SUCCESS, True, 0)]
     assert asked == [(BANK_SIZE, LAST, b"KNLT", b"\xffNLT")]
     assert (flash.read(8, 4), flash.read(BANK_SIZE + 8, 4)) == (bytes(4), b"KNLT")
 
@@ -47,7 +47,7 @@ def test_refused_signature_changes_nothing(variant: Variant) -> None:
     flash, unit = receiver(variant, accept=lambda bank, last: False)
     unit.write(bytes(Start()), 0)
     feed(unit)
-    assert unit.write(bytes(End(LAST)), 0) == [OtaFinished(Code.SUCCESS, False, 0)]
+    assert unit.write(bytes(End(LAST)), 0) == [OtaEnd(Code.SUCCESS, False, 0)]
     assert (flash.read(8, 4), flash.read(BANK_SIZE + 8, 4)) == (b"KNLT", b"\xffNLT")
 
 
@@ -58,7 +58,7 @@ def test_short_end_bricks(variant: Variant, started: bool) -> None:
     flash, unit = receiver(variant)
     if started:
         unit.write(bytes(Start()), 0)
-    assert unit.write(b"\x02\xff", 0) == [OtaFinished(Code.SUCCESS, True, 0)]
+    assert unit.write(b"\x02\xff", 0) == [OtaEnd(Code.SUCCESS, True, 0)]
     assert (flash.read(8, 4), flash.read(BANK_SIZE + 8, 4)) == (bytes(4), b"K\xff\xff\xff")
 
 
@@ -67,7 +67,7 @@ def test_end_after_start_alone_only_resets(variant: Variant) -> None:
     """A six-byte END names block 0, which is not there."""
     _, unit = receiver(variant)
     unit.write(bytes(Start()), 0)
-    assert unit.write(bytes(End(0)), 0) == [OtaFinished(Code.END_INDEX, False, 0)]
+    assert unit.write(bytes(End(0)), 0) == [OtaEnd(Code.END_INDEX, False, 0)]
 
 
 @variants
@@ -78,7 +78,7 @@ def test_trailer_stays_valid_across_start(variant: Variant) -> None:
     feed(unit)
     unit.write(bytes(Start()), 0)
     feed(unit, part=slice(0, 3))
-    assert unit.write(bytes(End(2)), 0) == [OtaFinished(Code.SUCCESS, True, 0)]
+    assert unit.write(bytes(End(2)), 0) == [OtaEnd(Code.SUCCESS, True, 0)]
 
 
 @variants
@@ -88,7 +88,7 @@ def test_another_image_after_start_differs_in_flash(variant: Variant) -> None:
     unit.write(bytes(Start()), 0)
     feed(unit, part=slice(0, 3))
     unit.write(bytes(Start()), 0)
-    assert feed(unit, image("other", 80)) == [OtaFinished(Code.FLASH_COMPARE, False, 0)]
+    assert feed(unit, image("other", 80)) == [OtaEnd(Code.FLASH_COMPARE, False, 0)]
 
 
 @variants
@@ -101,7 +101,7 @@ def test_every_write_refreshes_the_timer(variant: Variant) -> None:
     feed(unit, part=slice(1, 2), now=8)
     assert unit.wake_at() == 13
     assert unit.tick(12.9) == []
-    assert unit.tick(13) == [OtaFinished(Code.INACTIVITY, False, 1)]
+    assert unit.tick(13) == [OtaEnd(Code.INACTIVITY, False, 1)]
     assert unit.wake_at() is None
     assert unit.write(bytes(Start()), 14) == []
 
@@ -123,7 +123,7 @@ def test_transfer_goes_on_after_a_lost_link(variant: Variant) -> None:
     unit.write(bytes(Start()), 0)
     feed(unit, part=slice(0, 4))
     feed(unit, part=slice(2, None), now=3)
-    assert unit.write(bytes(End(LAST)), 3) == [OtaFinished(Code.SUCCESS, True, 0)]
+    assert unit.write(bytes(End(LAST)), 3) == [OtaEnd(Code.SUCCESS, True, 0)]
     assert flash.read(BANK_SIZE, len(IMAGE)) == IMAGE
 
 
@@ -133,7 +133,7 @@ def test_image_longer_than_a_bank_runs_on_above() -> None:
     flash, unit = receiver()
     unit.write(bytes(Start()), 0)
     assert feed(unit, big) == []
-    assert unit.write(bytes(End(len(big) // 16)), 0) == [OtaFinished(Code.SUCCESS, True, 0)]
+    assert unit.write(bytes(End(len(big) // 16)), 0) == [OtaEnd(Code.SUCCESS, True, 0)]
     assert flash.read(2 * BANK_SIZE, 68) == big[BANK_SIZE:]
 
 
@@ -141,7 +141,7 @@ def test_extended_target() -> None:
     """Data and mark go to the given address, the zeros to bank 0."""
     flash, unit = receiver()
     unit.set_target(0x40000, 0x22000)
-    assert unit.write(bytes(Start()), 0) == [OtaStarted()]
+    assert unit.write(bytes(Start()), 0) == [OtaStart()]
     feed(unit)
     unit.write(bytes(End(LAST)), 0)
     assert flash.read(0x40000, len(IMAGE)) == IMAGE
@@ -165,5 +165,5 @@ def test_old_mark_goes_only_with_a_success(writes: list[bytes]) -> None:
     """Whatever is written, the running bank loses its mark exactly when the receiver says accepted."""
     flash, unit = receiver(Variant.X1)
     events = [event for raw in writes for event in unit.write(raw, 0)]
-    accepted = any(isinstance(event, OtaFinished) and event.accepted for event in events)
+    accepted = any(isinstance(event, OtaEnd) and event.accepted for event in events)
     assert flash.read(8, 4) == (bytes(4) if accepted else b"KNLT")

@@ -12,7 +12,7 @@ from mitherm.protocol.mi.parcel import (
     Data,
     LinkParameters,
     Single,
-    SingleDone,
+    SingleAck,
     cut,
     decode,
 )
@@ -23,7 +23,7 @@ frames = st.one_of(
     st.builds(Acknowledge, u8.filter(lambda ack: ack != 5)),
     st.builds(Acknowledge, st.just(5), st.lists(u16, max_size=6).map(tuple)),
     st.builds(Single, u8, st.binary(max_size=16)),
-    st.just(SingleDone()),
+    st.just(SingleAck()),
     st.builds(LinkParameters, u8, st.binary(max_size=16), st.booleans()),
     st.builds(Data, st.integers(1, 0xFFFF), st.binary(max_size=18)),
 )

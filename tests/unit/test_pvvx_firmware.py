@@ -15,7 +15,7 @@ from mitherm.protocol.ota.client import Pace, send_image
 from mitherm.protocol.ota.extended import clear_area
 from mitherm.protocol.pvvx.structs import HistoryRecord
 from mitherm.virtual.board.chip import Advertise, AttError, Chip, Notify, RequestMtu, RequestParameters
-from mitherm.virtual.board.nor_flash import SECTOR, FlashOperation, NorFlash, PowerFailed
+from mitherm.virtual.board.nor_flash import SECTOR, FlashOperation, NorFlash, PowerLoss
 from mitherm.virtual.central import CentralLink
 from mitherm.virtual.factory import make_unit
 from mitherm.virtual.firmware.base import BootImage
@@ -444,7 +444,7 @@ def test_power_cut_at_any_flash_operation(stop: int, byte: int, version: str) ->
         one = firmware(version, flash=flash)
         for data in ("014b69746368656e", "55031a0a0628", "7040e20100", "20f3fdea0bd007511f", "361234", "0100"):
             one.command(bytes.fromhex(data))
-    except PowerFailed:
+    except PowerLoss:
         pass
     flash.watch = None
     again = firmware(version, flash=flash)

@@ -16,7 +16,7 @@ from mitherm.model.sighting import Sighting
 from mitherm.radio.gatt import Radio
 from mitherm.radio.link import INBOX, Link
 from mitherm.virtual.board.chip import AttError
-from mitherm.virtual.loopback.client import NotConnected, services_of
+from mitherm.virtual.loopback.client import NoConnection, services_of
 
 CHAR = "0000aaaa-0000-1000-8000-00805f9b34fb"
 TABLE = GattTable((Service("svc", (Characteristic(CHAR, frozenset({"read", "notify"}), 3),), 1, 3),))
@@ -78,7 +78,7 @@ class ScriptedRadio(Radio):
     def translate(self, error: Exception) -> MithermError | None:
         if isinstance(error, AttError):
             return AttRefused(str(error), code=error.code)
-        return LinkLost(str(error)) if isinstance(error, NotConnected) else None
+        return LinkLost(str(error)) if isinstance(error, NoConnection) else None
 
 
 SEEN = Sighting("A4:C1:38:00:00:01", None, -60, {}, 0.0)
@@ -158,7 +158,7 @@ async def test_each_attempt_gets_a_fresh_client() -> None:
 
     def prepare(client: ScriptedClient, number: int) -> None:
         async def fail() -> None:
-            raise NotConnected("connection failed")
+            raise NoConnection("connection failed")
 
         if number < 3:
             client.connect = fail

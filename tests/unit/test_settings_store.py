@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mitherm.virtual.board.nor_flash import SECTOR, FlashOperation, NorFlash, PowerFailed
+from mitherm.virtual.board.nor_flash import SECTOR, FlashOperation, NorFlash, PowerLoss
 from mitherm.virtual.firmware.settings_store import SECTORS, Setting, SettingsStore, settings_store
 
 V1, V2 = 0x57, 0x58
@@ -132,7 +132,7 @@ def test_power_cut_while_writing(version: int, stop: int, byte: int) -> None:
         for number in range(20):
             store.write(Setting.CONFIG, bytes([number]) * 11)
             store.write(Setting.NAME, bytes([65 + number]) * 7)
-    except PowerFailed:
+    except PowerLoss:
         pass
     flash.watch = None
     again = settings_store(flash, version)

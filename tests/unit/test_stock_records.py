@@ -6,7 +6,7 @@ import pytest
 from stock_bench import ATC_SETTINGS, COUNTER, DID, KEYS, erased, flash_with, live, records
 
 from mitherm.virtual.board.mi_records import MI_SCRATCH, MI_STORE, MiRecordStore
-from mitherm.virtual.board.nor_flash import FlashOperation, NorFlash, PowerFailed
+from mitherm.virtual.board.nor_flash import FlashOperation, NorFlash, PowerLoss
 from mitherm.virtual.firmware.atc1441_settings import SETTINGS
 from mitherm.virtual.firmware.stock_records import StockRecords
 
@@ -201,7 +201,7 @@ def test_power_may_fail_at_any_operation_of_a_boot(line: str) -> None:
         flash = flash_with()
         flash.watch = _cut_at(cut)
         flash.noise = lambda length: bytes(range(256))[:length] * (length // 256 or 1)
-        with contextlib.suppress(PowerFailed):
+        with contextlib.suppress(PowerLoss):
             StockRecords(flash, line).boot()
         flash.watch = None
         store = StockRecords(flash, line)
@@ -230,7 +230,7 @@ def test_a_cut_compaction_of_0130_loses_the_keys() -> None:
         return 0 if operation == FlashOperation("program", MI_STORE, operation.data) and len(operations) > 2 else None
 
     flash.watch = watch
-    with pytest.raises(PowerFailed):
+    with pytest.raises(PowerLoss):
         StockRecords(flash, "0130").boot()
     flash.watch = None
     other = NorFlash(bytearray(flash.data))

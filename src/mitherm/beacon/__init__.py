@@ -12,6 +12,6 @@ tracker           which unit sent a frame, and what became of it
 
 from mitherm.beacon.decode import decode, decode_event
 from mitherm.beacon.keys import BeaconKey
-from mitherm.model.reading import Reading, Undecoded
+from mitherm.model.reading import DecodeFailure, Reading
 
-__all__ = ["BeaconKey", "Reading", "Undecoded", "decode", "decode_event"]
+__all__ = ["BeaconKey", "DecodeFailure", "Reading", "decode", "decode_event"]

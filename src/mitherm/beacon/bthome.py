@@ -10,7 +10,7 @@ from mitherm.beacon.bthome_objects import KINDS, PACKET_ID, Kind
 from mitherm.beacon.keys import BIND_KEY, BeaconKey
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat
-from mitherm.model.reading import Reading, Scalar, Undecoded, Value
+from mitherm.model.reading import DecodeFailure, Reading, Scalar, Value
 
 ENCRYPTED: Final = 0x01
 WITH_MAC: Final = 0x02
@@ -31,17 +31,17 @@ _FAST: Final = [
 """KINDS of fixed length as tuples: attribute access would be half of the time of an object."""
 
 
-def decode_bthome2(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
+def decode_bthome2(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | DecodeFailure:
     """Service data of 0xFCD2."""
     if not data:
-        return Undecoded("truncated", BeaconFormat.BTHOME2)
+        return DecodeFailure("truncated", BeaconFormat.BTHOME2)
     first = data[0]
     if first >> 5 != VERSION:
-        return Undecoded("version", BeaconFormat.BTHOME2)
+        return DecodeFailure("version", BeaconFormat.BTHOME2)
     mac, at, mismatch = None, 1, False
     if first & WITH_MAC:
         if len(data) < 7:
-            return Undecoded("truncated", BeaconFormat.BTHOME2)
+            return DecodeFailure("truncated", BeaconFormat.BTHOME2)
         mac, at = data[6:0:-1], 7
         mismatch = address is not None and mac != address.octets
     if not first & ENCRYPTED:
@@ -49,18 +49,18 @@ def decode_bthome2(data: bytes, address: Address | None, key: BeaconKey | None) 
         _objects(data, at, reading)
         return reading
     if len(data) < at + _TAIL + 1:
-        return Undecoded("truncated", BeaconFormat.BTHOME2, mac=mac)
+        return DecodeFailure("truncated", BeaconFormat.BTHOME2, mac=mac)
     if key is None:
-        return Undecoded("no-key", BeaconFormat.BTHOME2, mac=mac)
+        return DecodeFailure("no-key", BeaconFormat.BTHOME2, mac=mac)
     if key.length != BIND_KEY or key.ccm is None:
-        return Undecoded("key-length", BeaconFormat.BTHOME2, mac=mac)
+        return DecodeFailure("key-length", BeaconFormat.BTHOME2, mac=mac)
     sender = mac if mac is not None or address is None else address.octets
     if sender is None:
-        return Undecoded("no-address", BeaconFormat.BTHOME2)
+        return DecodeFailure("no-address", BeaconFormat.BTHOME2)
     counter = data[-8:-4]
     plain = key.ccm.decrypt(sender + _UUID_V2 + data[:1] + counter, data[at:-8] + data[-4:], None)
     if plain is None:
-        return Undecoded("auth-failed", BeaconFormat.BTHOME2, mac=mac)
+        return DecodeFailure("auth-failed", BeaconFormat.BTHOME2, mac=mac)
     reading = Reading(
         BeaconFormat.BTHOME2, {}, None, int.from_bytes(counter, "little"), True, mac, mismatch, None, first
     )
@@ -68,7 +68,7 @@ def decode_bthome2(data: bytes, address: Address | None, key: BeaconKey | None) 
     return reading
 
 
-def decode_bthome1(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
+def decode_bthome1(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | DecodeFailure:
     """Service data of 0x181C."""
     reading = Reading(BeaconFormat.BTHOME1, {})
     _v1_objects(data, reading)
@@ -76,20 +76,20 @@ def decode_bthome1(data: bytes, address: Address | None, key: BeaconKey | None) 
     return reading
 
 
-def decode_bthome1_encrypted(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
+def decode_bthome1_encrypted(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | DecodeFailure:
     """Service data of 0x181E."""
     if len(data) < _TAIL + 2:
-        return Undecoded("truncated", BeaconFormat.BTHOME1)
+        return DecodeFailure("truncated", BeaconFormat.BTHOME1)
     if key is None:
-        return Undecoded("no-key", BeaconFormat.BTHOME1)
+        return DecodeFailure("no-key", BeaconFormat.BTHOME1)
     if key.length != BIND_KEY or key.ccm is None:
-        return Undecoded("key-length", BeaconFormat.BTHOME1)
+        return DecodeFailure("key-length", BeaconFormat.BTHOME1)
     if address is None:
-        return Undecoded("no-address", BeaconFormat.BTHOME1)
+        return DecodeFailure("no-address", BeaconFormat.BTHOME1)
     counter = data[-8:-4]
     plain = key.ccm.decrypt(address.octets + _UUID_V1 + counter, data[:-8] + data[-4:], _AAD_V1)
     if plain is None:
-        return Undecoded("auth-failed", BeaconFormat.BTHOME1)
+        return DecodeFailure("auth-failed", BeaconFormat.BTHOME1)
     reading = Reading(BeaconFormat.BTHOME1, {}, None, int.from_bytes(counter, "little"), True)
     _v1_objects(plain, reading)
     reading.mac_mismatch = reading.mac is not None and reading.mac != address.octets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from mitherm.beacon.custom_encode import AAD, Measured, sealing
+from mitherm.beacon.custom_encode import AAD, SensorValues, sealing
 from mitherm.beacon.keys import BeaconKey
 from mitherm.model.address import Address
 
@@ -22,7 +22,7 @@ _V1_SIGNED: Final = frozenset((0x02, 0x08))
 """Objects of ours that v1 marks as signed."""
 
 
-def pvvx_kind1(measured: Measured) -> list[Object]:
+def pvvx_kind1(measured: SensorValues) -> list[Object]:
     """Battery, temperature, humidity (beacons.md 7.3)."""
     return [
         (0x01, bytes((measured.battery_pct,))),

@@ -18,7 +18,7 @@ _PVVX_SECRET: Final = struct.Struct("<hHBB")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class SensorValues:
     """What pvvx knows after a measurement: 0.01 C, 0.01 %, mV (running average), %."""
 
     temperature_x100: int
@@ -44,7 +44,7 @@ def atc1441_plain(
     return _ATC1441.pack(address.octets, temperature_x10, humidity_pct, battery_pct, battery_mv, counter & 0xFF)
 
 
-def pvvx_atc1441(address: Address, measured: Measured, counter: int) -> bytes:
+def pvvx_atc1441(address: Address, measured: SensorValues, counter: int) -> bytes:
     """atc1441, 13 bytes, rounded as pvvx does."""
     humidity = toward_zero(measured.humidity_x100 + 50, 100)
     return atc1441_plain(
@@ -52,7 +52,7 @@ def pvvx_atc1441(address: Address, measured: Measured, counter: int) -> bytes:
     )
 
 
-def pvvx_custom(address: Address, measured: Measured, counter: int, flags: int) -> bytes:
+def pvvx_custom(address: Address, measured: SensorValues, counter: int, flags: int) -> bytes:
     """pvvx custom, 15 bytes; bits of `flags` as in beacons.md 4.1."""
     return _PVVX.pack(
         address.reversed,
@@ -65,14 +65,14 @@ def pvvx_custom(address: Address, measured: Measured, counter: int, flags: int) 
     )
 
 
-def pvvx_custom_encrypted(address: Address, measured: Measured, counter: int, flags: int, key: BeaconKey) -> bytes:
+def pvvx_custom_encrypted(address: Address, measured: SensorValues, counter: int, flags: int, key: BeaconKey) -> bytes:
     """pvvx custom encrypted, 11 bytes."""
     plain = _PVVX_SECRET.pack(measured.temperature_x100, measured.humidity_x100, measured.battery_pct, flags)
     return _sealed(address, counter, plain, key)
 
 
 def atc1441_encrypted(
-    address: Address, measured: Measured, counter: int, key: BeaconKey, *, trigger_on: bool = False
+    address: Address, measured: SensorValues, counter: int, key: BeaconKey, *, trigger_on: bool = False
 ) -> bytes:
     """atc1441 encrypted (a pvvx format), 8 bytes: half degrees from -40 C, half percents."""
     plain = bytes(

@@ -13,9 +13,9 @@ from mitherm.beacon.mibeacon import decode_mibeacon
 from mitherm.beacon.qingping import decode_qingping
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat
-from mitherm.model.reading import Reading, Undecoded
+from mitherm.model.reading import DecodeFailure, Reading
 
-Decoder = Callable[[bytes, Address | None, BeaconKey | None], Reading | Undecoded]
+Decoder = Callable[[bytes, Address | None, BeaconKey | None], Reading | DecodeFailure]
 
 DECODERS: Final[dict[int, Decoder]] = {
     advert.ENVIRONMENT: decode_environment,
@@ -32,21 +32,21 @@ DECODERS: Final[dict[int, Decoder]] = {
 
 def decode(
     uuid: int, service_data: bytes, address: Address | None = None, key: BeaconKey | None = None
-) -> Reading | Undecoded:
+) -> Reading | DecodeFailure:
     """Decode the service data of a 16-bit UUID. Never raises for what came over the air.
 
     `address` is the advertiser's, None where the system hides it; a MAC inside the frame goes before it.
     """
     decoder = DECODERS.get(uuid)
-    return Undecoded("uuid") if decoder is None else decoder(service_data, address, key)
+    return DecodeFailure("uuid") if decoder is None else decoder(service_data, address, key)
 
 
-def decode_event(structures: Iterable[tuple[int, bytes]]) -> Reading | Undecoded:
+def decode_event(structures: Iterable[tuple[int, bytes]]) -> Reading | DecodeFailure:
     """The pvvx event pair of one advertisement, 0x2A56 and 0x2AEB, as one reading (beacons.md 4.4)."""
     reading = Reading(BeaconFormat.PVVX_EVENT, {})
     for uuid, data in structures:
-        part = decode(uuid, data) if uuid in (advert.EVENT_FLAGS, advert.EVENT_COUNT) else Undecoded("uuid")
-        if isinstance(part, Undecoded):
+        part = decode(uuid, data) if uuid in (advert.EVENT_FLAGS, advert.EVENT_COUNT) else DecodeFailure("uuid")
+        if isinstance(part, DecodeFailure):
             return part
         reading.values |= part.values
-    return reading if reading.values else Undecoded("truncated", BeaconFormat.PVVX_EVENT)
+    return reading if reading.values else DecodeFailure("truncated", BeaconFormat.PVVX_EVENT)

@@ -8,7 +8,7 @@ from typing import Final
 from mitherm.beacon.decode import decode
 from mitherm.beacon.keys import BeaconKey
 from mitherm.model.address import Address
-from mitherm.model.reading import Reading, Undecoded
+from mitherm.model.reading import DecodeFailure, Reading
 
 Sender = Address | str
 """Who sent a frame: an address, or the name the system gives where it hides addresses (macOS)."""
@@ -38,7 +38,7 @@ class KeyRing:
 
     def decode(
         self, uuid: int, data: bytes, address: Address | None, hint: RingKey | None = None
-    ) -> tuple[Reading | Undecoded, RingKey | None]:
+    ) -> tuple[Reading | DecodeFailure, RingKey | None]:
         """Decode with the key that fits; `hint` is tried first. The key is None for plain frames and when none fits.
 
         Where the address is hidden, each key is tried with its owner's. Errors speak about the unit's own keys: `no-key`
@@ -52,9 +52,9 @@ class KeyRing:
         return self._search(uuid, data, address, first)
 
     def _search(
-        self, uuid: int, data: bytes, address: Address | None, failure: Undecoded
-    ) -> tuple[Reading | Undecoded, RingKey | None]:
-        failure = Undecoded("no-key", failure.format, failure.mi, failure.mac)
+        self, uuid: int, data: bytes, address: Address | None, failure: DecodeFailure
+    ) -> tuple[Reading | DecodeFailure, RingKey | None]:
+        failure = DecodeFailure("no-key", failure.format, failure.mi, failure.mac)
         for own in (True, False):
             for entry in reversed(self.keys):
                 if (entry.owner == address and address is not None) is not own:
@@ -62,6 +62,6 @@ class KeyRing:
                 decoded = decode(uuid, data, address or entry.owner, entry.key)
                 if isinstance(decoded, Reading) and (own or decoded.authenticated):
                     return decoded, entry
-                if own and isinstance(decoded, Undecoded) and failure.error != "auth-failed":
+                if own and isinstance(decoded, DecodeFailure) and failure.error != "auth-failed":
                     failure = decoded
         return failure, None

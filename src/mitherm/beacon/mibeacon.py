@@ -10,7 +10,7 @@ from mitherm.beacon.keys import BIND_KEY, LEGACY_KEY, BeaconKey
 from mitherm.beacon.mibeacon_objects import NUMBERS, OTHERS
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat
-from mitherm.model.reading import BeaconError, MiHeader, Reading, Undecoded
+from mitherm.model.reading import BeaconError, DecodeFailure, MiHeader, Reading
 
 ENCRYPTED: Final = 1 << 3
 WITH_MAC: Final = 1 << 4
@@ -31,15 +31,15 @@ _head = lru_cache(256)(MiHeader)
 """A unit sends few different heads, and they are values."""
 
 
-def decode_mibeacon(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
+def decode_mibeacon(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | DecodeFailure:
     """Service data of 0xFE95."""
     if len(data) < 5:
-        return Undecoded("truncated", BeaconFormat.MIBEACON)
+        return DecodeFailure("truncated", BeaconFormat.MIBEACON)
     control, product_id, counter = _HEAD(data)
     if control & MESH:
-        return Undecoded("mesh", BeaconFormat.MIBEACON)
+        return DecodeFailure("mesh", BeaconFormat.MIBEACON)
     if control < _FIRST_VERSION:
-        return Undecoded("version", BeaconFormat.MIBEACON)
+        return DecodeFailure("version", BeaconFormat.MIBEACON)
     mac, at, mismatch, capability, io_capability = None, 5, False, None, None
     if control & WITH_MAC:
         mac, at = data[10:4:-1], 11
@@ -48,14 +48,14 @@ def decode_mibeacon(data: bytes, address: Address | None, key: BeaconKey | None)
         capability, io_capability, at = _capability(data, at)
     head = _head(control, product_id, capability, io_capability)
     if at > len(data):
-        return Undecoded("truncated", BeaconFormat.MIBEACON, head)
+        return DecodeFailure("truncated", BeaconFormat.MIBEACON, head)
     reading = Reading(BeaconFormat.MIBEACON, {}, counter, None, False, mac, mismatch, head)
     if not control & WITH_OBJECT:
         reading.undecoded = _unless_padding(data[at:])
         return reading
     sender = mac if mac is not None or address is None else address.octets
     error = _decrypted(data, at, sender, key, reading) if control & ENCRYPTED else _plain(data, at, reading)
-    return reading if error is None else Undecoded(error, BeaconFormat.MIBEACON, head, mac)
+    return reading if error is None else DecodeFailure(error, BeaconFormat.MIBEACON, head, mac)
 
 
 def _capability(data: bytes, at: int) -> tuple[int | None, int | None, int]:

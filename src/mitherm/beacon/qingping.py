@@ -8,15 +8,15 @@ from typing import Final
 from mitherm.beacon.keys import BeaconKey
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat
-from mitherm.model.reading import Reading, Undecoded
+from mitherm.model.reading import DecodeFailure, Reading
 
 _CLIMATE: Final = struct.Struct("<hH").unpack_from
 
 
-def decode_qingping(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | Undecoded:
+def decode_qingping(data: bytes, address: Address | None, key: BeaconKey | None) -> Reading | DecodeFailure:
     """Service data of 0xFDCD."""
     if len(data) < 8:
-        return Undecoded("truncated", BeaconFormat.QINGPING)
+        return DecodeFailure("truncated", BeaconFormat.QINGPING)
     mac = data[7:1:-1]
     reading = Reading(BeaconFormat.QINGPING, {"device_type": data[1]}, mac=mac)
     reading.mac_mismatch = address is not None and mac != address.octets

@@ -9,7 +9,7 @@ from typing import Final
 from mitherm.beacon.keyring import KeyRing, RingKey, Sender
 from mitherm.beacon.unit_state import LOCKED, Status, UnitState
 from mitherm.model.address import Address
-from mitherm.model.reading import BeaconError, Reading, Undecoded, Value
+from mitherm.model.reading import BeaconError, DecodeFailure, Reading, Value
 
 SILENCE_S: Final = 30.0
 """Name-only adverts mean a sensor fault once there was no data for this long: scan responses are name-only too."""
@@ -18,7 +18,7 @@ MOST_ADDRESSES: Final = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class FrameResult:
     """What became of one frame."""
 
     status: Status
@@ -73,7 +73,7 @@ class Tracker:
         for unit in units:
             self.units.pop(unit, None)
 
-    def receive(self, sender: Sender, uuid: int, data: bytes, now: float) -> Received:
+    def receive(self, sender: Sender, uuid: int, data: bytes, now: float) -> FrameResult:
         """Take one service data structure."""
         address = self._address(sender)
         unit = self.units.get(address or sender)
@@ -84,9 +84,9 @@ class Tracker:
         unit = self.unit(identity or sender, now)
         if decoded.format is not None:
             unit.formats.add(decoded.format)
-        if isinstance(decoded, Undecoded):
+        if isinstance(decoded, DecodeFailure):
             unit.note_failure(decoded, data, now)
-            return Received("error", unit, None, decoded.error)
+            return FrameResult("error", unit, None, decoded.error)
         return _judged(unit, uuid, data, decoded, key, now)
 
     def name_only(self, sender: Sender, now: float) -> UnitState | None:
@@ -110,13 +110,13 @@ class Tracker:
         return self.addresses.get(sender) if isinstance(sender, str) else sender
 
 
-def _judged(unit: UnitState, uuid: int, data: bytes, reading: Reading, key: RingKey | None, now: float) -> Received:
+def _judged(unit: UnitState, uuid: int, data: bytes, reading: Reading, key: RingKey | None, now: float) -> FrameResult:
     unit.mi = reading.mi or unit.mi
     if key is not None:
         unit.note_key(key, now)
     status = unit.judge(uuid, data, reading)
     unit.opened += key is not None and status != "duplicate"
-    return Received(status, unit, reading, None, key, unit.merge(reading, now) if status == "new" else _NOTHING)
+    return FrameResult(status, unit, reading, None, key, unit.merge(reading, now) if status == "new" else _NOTHING)
 
 
 _NOTHING: Final[Mapping[str, Value]] = {}

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 from mitherm.beacon import advert
 from mitherm.beacon.keyring import RingKey, Sender
 from mitherm.model.family import BeaconFormat
-from mitherm.model.reading import BeaconError, Flags, MiHeader, Reading, Undecoded, Value, is_possible
+from mitherm.model.reading import BeaconError, DecodeFailure, Flags, MiHeader, Reading, Value, is_possible
 from mitherm.model.report import KeyState
 
 Status: TypeAlias = Literal["new", "duplicate", "replay", "downgrade", "boot-zero", "error"]
@@ -110,7 +110,7 @@ class UnitState:
         """The key that fitted no longer does: re-bound or re-keyed."""
         return self.key_state == "changed"
 
-    def note_failure(self, failure: Undecoded, data: bytes, now: float) -> None:
+    def note_failure(self, failure: DecodeFailure, data: bytes, now: float) -> None:
         """A frame that could not be read (rule 1): no measurement, but perhaps news about the key."""
         self.mi = failure.mi or self.mi
         if failure.error not in LOCKED:

@@ -56,7 +56,7 @@ def fetch_command(app: App, regions: tuple[str, ...], by_password: bool, account
 
     done = fetch_keys(
         open_stores(),
-        person=Onlooker(app),
+        person=AccountTerminal(app),
         regions=regions or REGIONS,
         credentials=credentials,
         tell=app.terminal.tell,
@@ -94,7 +94,7 @@ def _credentials(account: str | None) -> Credentials:
     return Credentials(name, Secret(password.encode()))
 
 
-class Onlooker:
+class AccountTerminal:
     """The person at the terminal. Everything shown goes to stderr, so that stdout stays one document."""
 
     def __init__(self, app: App) -> None:

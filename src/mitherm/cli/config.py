@@ -167,7 +167,7 @@ def apply(app: App, /, unit: str, profile: Path | None, backup: str | None, **op
     """Give UNIT the settings of a PROFILE (TOML), or of a backup in the vault."""
     request, lenient = _request(profile, backup), backup is not None
 
-    async def act(bench: Bench) -> config.Changed:
+    async def act(bench: Bench) -> config.SettingsChange:
         settings = await request(bench, unit)
         return await config.change(bench, unit, settings, operation="config apply", lenient=lenient)
 
@@ -201,7 +201,7 @@ def backup_(app: App, unit: str) -> int:
 # --- changes ----------------------------------------------------------------------------------------------------------
 
 
-def finish_changed(app: App, done: config.Changed) -> int:
+def finish_changed(app: App, done: config.SettingsChange) -> int:
     """The document, or a line for every setting."""
 
     def render(result: Mapping[str, Any]) -> None:

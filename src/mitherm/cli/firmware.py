@@ -14,7 +14,14 @@ from mitherm.cli.options import Group, command
 from mitherm.errors import UsageProblem
 from mitherm.image.synth import EXAMPLES, SIGN_KIND
 from mitherm.model.models import LYWSD03MMC
-from mitherm.ops.files.firmware import Added, add_files, inspect_file, published_files, synthesise, verify_file
+from mitherm.ops.files.firmware import (
+    LibraryAddition,
+    add_files,
+    inspect_file,
+    published_files,
+    synthesise,
+    verify_file,
+)
 from mitherm.ops.updating.paths import update_paths
 from mitherm.wiring.bench import present
 
@@ -123,7 +130,7 @@ def add(app: App, files: tuple[Path, ...]) -> int:
     return _finish_added(app, add_files(app.images, files, now=present()))
 
 
-def _finish_added(app: App, added: Sequence[Added]) -> int:
+def _finish_added(app: App, added: Sequence[LibraryAddition]) -> int:
     return app.finish(documents.added(added), lambda result: _render_added(app, result))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mitherm.errors import MithermError
-from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStarted
+from mitherm.protocol.events import Event, Notice, Progress, StepEnd, StepStart
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,13 +64,13 @@ class Terminal:
         if self.quiet:
             return
         match event:
-            case StepStarted(step, reason, label):
+            case StepStart(step, reason, label):
                 self.close_progress()
                 self.err.print(
                     f"[bold cyan]→[/] [bold]{_plain(label or step)}[/]"
                     + (f"  [dim]{_plain(reason)}[/]" if reason else "")
                 )
-            case StepDone(step, detail):
+            case StepEnd(step, detail):
                 self.close_progress()
                 self.err.print(f"[green]✓[/] {_plain(detail or step)}")
             case Notice(level, text, hint):

@@ -20,14 +20,14 @@ _HEADERS: Final = {
 }
 
 
-class ApiRefused(CloudError):
+class ApiRefusal(CloudError):
     """One call was refused; others may go well."""
 
 
 def call(
     ground: Ground, session: Session, region: str, path: str, data: Mapping[str, object]
 ) -> Procedure[dict[str, Any]]:
-    """The `result` of one call. Raises ApiRefused, or another CloudError when no further call can go well."""
+    """The `result` of one call. Raises ApiRefusal, or another CloudError when no further call can go well."""
     nonce = make_nonce(ground.entropy, ground.clock())
     ssecurity = session.ssecurity.reveal()
     form = signed_form(path, json.dumps(data, separators=(",", ":")), ssecurity, nonce)
@@ -66,6 +66,6 @@ def _result(answer: dict[str, Any]) -> dict[str, Any]:
     if code != "0":
         if "auth" in message.lower():
             raise session_over(f"code {code}")
-        raise ApiRefused(f"the account service refused a question (code {code or 'none'})")
+        raise ApiRefusal(f"the account service refused a question (code {code or 'none'})")
     result = answer.get("result")
     return result if isinstance(result, dict) else {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mitherm.cloud.answers import text
-from mitherm.cloud.api import ApiRefused, call
+from mitherm.cloud.api import ApiRefusal, call
 from mitherm.cloud.effects import Procedure
 from mitherm.cloud.session import Ground, Session
 from mitherm.model.address import Address
@@ -40,13 +40,13 @@ class _Home:
 def units_of(ground: Ground, session: Session, regions: Sequence[str]) -> Procedure[tuple[AccountUnit, ...]]:
     """All BLE units of the account in these regions, each once.
 
-    A region that refuses is reported and left out; the only region asked for raises ApiRefused.
+    A region that refuses is reported and left out; the only region asked for raises ApiRefusal.
     """
     units: dict[tuple[Address, str | None], AccountUnit] = {}
     for region in regions:
         try:
             listed = yield from _region(ground, session, region)
-        except ApiRefused as problem:
+        except ApiRefusal as problem:
             if len(regions) == 1:
                 raise
             yield Report(Notice("info", f"region {region}: {problem.message}"))
@@ -106,7 +106,7 @@ def _with_bind_key(ground: Ground, session: Session, unit: AccountUnit) -> Proce
         return unit
     try:
         result = yield from call(ground, session, unit.region, "/v2/device/blt_get_beaconkey", {"did": did, "pdid": 1})
-    except ApiRefused as problem:
+    except ApiRefusal as problem:
         yield Report(Notice("warning", f"no bind key for {unit.address}: {problem.message}"))
         return unit
     bind_key = _key(text(result, "beaconkey"), BIND_KEY_LENGTH)

@@ -26,7 +26,7 @@ class Person(Protocol):
         """Returns when the person has passed the second factor there. Raises AnswerNeeded where nobody can."""
 
 
-class Nobody:
+class AbsentPerson:
     """No person is there."""
 
     def show_login(self, url: str, timeout_s: float) -> None:

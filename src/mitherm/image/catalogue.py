@@ -60,7 +60,7 @@ _SIGNATURES: Final = {True: Signature.GENUINE, False: Signature.FORGED, None: Si
 
 
 @dataclass(frozen=True, slots=True)
-class KnownBad:
+class KnownDefect:
     """A combination that goes wrong (product-needs.md 6.2): `known_bad.py` says which image and unit it is about."""
 
     verdict: Literal["refuse", "blank"]
@@ -83,12 +83,12 @@ class Catalogue:
     snapshots: Mapping[str, str]
     """Repository to the commit the catalogue describes."""
     files: tuple[Entry, ...]
-    bad: tuple[KnownBad, ...] = ()
+    bad: tuple[KnownDefect, ...] = ()
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Catalogue:
         """From the document of a table. Raises TypeError, KeyError for what is none."""
-        bad = tuple(KnownBad(**row) for row in table.get("known_bad", ()))
+        bad = tuple(KnownDefect(**row) for row in table.get("known_bad", ()))
         return cls(table["date"], table["snapshots"], tuple(map(Entry.from_record, table["files"])), bad)
 
     def on_top_of(self, base: Catalogue) -> Catalogue:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mitherm.image.catalogue import Catalogue, KnownBad
+from mitherm.image.catalogue import Catalogue, KnownDefect
 from mitherm.image.recognise import Identity
 from mitherm.model.family import Family
 from mitherm.model.models import version_key
@@ -23,7 +23,7 @@ class UnitFacts:
     version: str | None = None
 
 
-def known_bad(catalogue: Catalogue, image: Identity, unit: UnitFacts) -> tuple[KnownBad, ...]:
+def known_bad(catalogue: Catalogue, image: Identity, unit: UnitFacts) -> tuple[KnownDefect, ...]:
     """All rows of the catalogue that name this image on this unit."""
     return tuple(row for row in catalogue.bad if _fits(row.image, image) and _fits(row.unit, unit))
 

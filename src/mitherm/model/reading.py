@@ -201,7 +201,7 @@ class Reading:
 
 
 @dataclass(slots=True)
-class Undecoded:
+class DecodeFailure:
     """Why a frame gave no reading. Product, encryption and address stand in the head, readable without a key."""
 
     error: BeaconError

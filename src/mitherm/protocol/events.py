@@ -9,7 +9,7 @@ from mitherm.model.operation import StepKind
 
 
 @dataclass(frozen=True, slots=True)
-class StepStarted:
+class StepStart:
     """A step of a plan begins."""
 
     step: StepKind
@@ -19,7 +19,7 @@ class StepStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class StepDone:
+class StepEnd:
     """A step of a plan ended well."""
 
     step: StepKind
@@ -45,4 +45,4 @@ class Notice:
     hint: str | None = None
 
 
-Event: TypeAlias = StepStarted | StepDone | Progress | Notice
+Event: TypeAlias = StepStart | StepEnd | Progress | Notice

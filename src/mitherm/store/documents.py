@@ -14,7 +14,7 @@ SCHEMA: Final = 1
 _T = TypeVar("_T")
 
 
-class Malformed(ValueError):
+class MalformedDocument(ValueError):
     """A document that lacks a field or has one of the wrong kind; says which, never what it held."""
 
 
@@ -34,11 +34,11 @@ def read(path: Path, error: type[StoreError]) -> dict[str, Any]:
         return decode(path.read_bytes(), path)
     except OSError as problem:
         raise error(f"cannot read {path}: {problem.strerror}") from problem
-    except Malformed as problem:
+    except MalformedDocument as problem:
         raise error(f"{path} is damaged: {problem}") from None
 
 
-def read_lines(path: Path, newest: int = SCHEMA) -> Iterator[dict[str, Any] | Malformed | SchemaTooNew]:
+def read_lines(path: Path, newest: int = SCHEMA) -> Iterator[dict[str, Any] | MalformedDocument | SchemaTooNew]:
     """Every line of a file as document or as what is wrong with it; a torn last line is left out.
 
     `newest`: the highest schema that the caller understands.
@@ -55,18 +55,18 @@ def read_lines(path: Path, newest: int = SCHEMA) -> Iterator[dict[str, Any] | Ma
             yield decode(line, path, newest)
         except SchemaTooNew as problem:
             yield problem
-        except Malformed as problem:
-            yield Malformed(f"line {number}: {problem}")
+        except MalformedDocument as problem:
+            yield MalformedDocument(f"line {number}: {problem}")
 
 
 def decode(raw: bytes, path: Path, newest: int = SCHEMA) -> dict[str, Any]:
-    """Bytes to a document of a schema we know; raises Malformed or SchemaTooNew."""
+    """Bytes to a document of a schema we know; raises MalformedDocument or SchemaTooNew."""
     try:
         document = json.loads(raw)
     except ValueError:
-        raise Malformed("it is no JSON") from None
+        raise MalformedDocument("it is no JSON") from None
     if not isinstance(document, dict):
-        raise Malformed("it is no JSON object")
+        raise MalformedDocument("it is no JSON object")
     schema = field(document, "schema", int)
     if schema > newest:
         raise SchemaTooNew(
@@ -76,10 +76,10 @@ def decode(raw: bytes, path: Path, newest: int = SCHEMA) -> dict[str, Any]:
 
 
 def field(document: Mapping[str, Any], name: str, kind: type[_T]) -> _T:
-    """A field that must be there and of this kind; raises Malformed."""
+    """A field that must be there and of this kind; raises MalformedDocument."""
     value = document.get(name)
     if not isinstance(value, kind):
-        raise Malformed(f"{name} is missing or no {kind.__name__}")
+        raise MalformedDocument(f"{name} is missing or no {kind.__name__}")
     return value
 
 

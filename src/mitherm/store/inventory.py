@@ -14,7 +14,7 @@ from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.store import documents
 from mitherm.store.atomic import make_folder, one_at_a_time, write_durably
-from mitherm.store.documents import Malformed, optional
+from mitherm.store.documents import MalformedDocument, optional
 from mitherm.store.moments import iso, parse_iso, utc
 
 _DAMAGED: Final = "Repair it, or rename it and a new one is begun. Keys are not in it."
@@ -149,7 +149,7 @@ def _row(unit: KnownUnit) -> dict[str, object]:
 
 def _unit(row: object) -> KnownUnit:
     if not isinstance(row, dict):
-        raise Malformed("a unit is no object")
+        raise MalformedDocument("a unit is no object")
     texts = ("name", "model", "hardware", "version", "did", "board")
     family = optional(row, "family", str)
     seen = optional(row, "last_seen", str)

@@ -22,7 +22,7 @@ from mitherm.model.family import Family
 from mitherm.model.operation import RARE_BUILD, Outcome, StepKind, StepRecord, StepState
 from mitherm.store import documents
 from mitherm.store.atomic import append_line, make_folder
-from mitherm.store.documents import Malformed, field, optional
+from mitherm.store.documents import MalformedDocument, field, optional
 from mitherm.store.moments import iso, parse_iso, stamp
 
 _LOG: Final = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class Journal:
         for line in self._lines():
             try:
                 if not isinstance(line, dict):
-                    raise Malformed(str(line))
+                    raise MalformedDocument(str(line))
                 name = field(line, "run", str)
                 runs[name] = _continued(runs.get(name), line)
             except ValueError:
@@ -159,13 +159,13 @@ def _continued(run: Run | None, line: dict[str, Any]) -> Run:
         waivers = tuple(map(str, field(line, "waivers", list)))
         return Run(field(line, "run", str), field(line, "operation", str), address, at, waivers)
     if run is None:
-        raise Malformed("it goes on without a start")
+        raise MalformedDocument("it goes on without a start")
     if event == "step":
         return replace(run, steps=(*run.steps, _step(line)))
     if event == "finished":
         outcome = Outcome(field(line, "outcome", str))
         return replace(run, outcome=outcome, error=optional(line, "error", str), finished=at)
-    raise Malformed("an unknown event")
+    raise MalformedDocument("an unknown event")
 
 
 def _step_line(record: StepRecord) -> dict[str, object]:
@@ -199,7 +199,7 @@ def _old_step(sentence: str) -> StepRecord:
     word, _, image = sentence.removeprefix(prefix).partition(" ")
     step = StepRecord(StepKind(word), _OLD_STATES.get(prefix, StepState.BEGUN))
     if (step.kind is StepKind.FLASH) is not bool(image):
-        raise Malformed("an unknown step")
+        raise MalformedDocument("an unknown step")
     return _with_old_image(step, image) if image else step
 
 

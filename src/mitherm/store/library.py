@@ -13,7 +13,7 @@ from typing import Any, Final
 from mitherm.errors import DiskProblem, ImageCorrupt, ImageMissing, StoreError, UsageProblem
 from mitherm.store import documents
 from mitherm.store.atomic import make_folder, write_durably
-from mitherm.store.documents import Malformed
+from mitherm.store.documents import MalformedDocument
 from mitherm.store.moments import iso, parse_iso, utc
 
 _LOG: Final = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Library:
         for path in self._folder.glob("[!.]*.json"):
             try:
                 entry = _entry(documents.read(path, DiskProblem), path.stem)
-            except (Malformed, ValueError, StoreError) as problem:
+            except (MalformedDocument, ValueError, StoreError) as problem:
                 _LOG.warning("%s of the image library is left out: %s", path.name, problem)
                 continue
             if self._data(entry.sha256).exists():
@@ -110,7 +110,7 @@ def _row(entry: LibraryEntry) -> dict[str, object]:
 
 def _entry(document: Mapping[str, Any], digest: str) -> LibraryEntry:
     if documents.field(document, "sha256", str) != digest:
-        raise Malformed("it describes another file")
+        raise MalformedDocument("it describes another file")
     return LibraryEntry(
         digest,
         documents.field(document, "name", str),

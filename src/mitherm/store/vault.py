@@ -24,7 +24,7 @@ from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration, KeyKind, StoredBackup, UnitBackup
 from mitherm.store import documents
 from mitherm.store.atomic import append_line, create_durably, private_folder, probe
-from mitherm.store.documents import Malformed
+from mitherm.store.documents import MalformedDocument
 from mitherm.store.moments import iso, parse_iso, stamp, utc
 from mitherm.store.vault_codec import (
     backup_digest,
@@ -223,13 +223,13 @@ def _load(folder: Path, parse: Callable[[dict[str, Any], str], _T]) -> tuple[lis
             found.append(parse(documents.read(path, VaultProblem), path.stem))
         except StoreError as problem:
             problems.append(problem)
-        except Malformed as problem:
+        except MalformedDocument as problem:
             problems.append(VaultProblem(f"{path} is damaged: {problem}"))
     return found, problems
 
 
-def _mark_from(line: dict[str, Any] | Malformed) -> tuple[str, _Mark, datetime]:
-    if isinstance(line, Malformed):
+def _mark_from(line: dict[str, Any] | MalformedDocument) -> tuple[str, _Mark, datetime]:
+    if isinstance(line, MalformedDocument):
         raise line
     name, at = documents.field(line, "generation", str), parse_iso(documents.field(line, "at", str))
     match line.get("mark"):
@@ -237,7 +237,7 @@ def _mark_from(line: dict[str, Any] | Malformed) -> tuple[str, _Mark, datetime]:
             return name, "confirmed", at
         case "superseded":
             return name, "superseded", at
-    raise Malformed("an unknown mark")
+    raise MalformedDocument("an unknown mark")
 
 
 def _marked(generation: KeyGeneration, mark: _Mark, at: datetime) -> KeyGeneration:

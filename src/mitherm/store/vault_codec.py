@@ -11,7 +11,7 @@ from mitherm.model.address import Address
 from mitherm.model.keys import MiKeys
 from mitherm.model.record import KeyGeneration, KeyKind, StoredBackup, UnitBackup
 from mitherm.primitives.secret import Secret
-from mitherm.store.documents import Malformed, field, optional
+from mitherm.store.documents import MalformedDocument, field, optional
 from mitherm.store.moments import iso, parse_iso
 
 _BACKUP = "unit_backup"
@@ -32,14 +32,14 @@ def generation_document(generation: KeyGeneration) -> dict[str, object]:
 
 
 def generation_from(document: Mapping[str, Any], name: str, address: Address) -> KeyGeneration:
-    """Inverse of `generation_document`; raises Malformed, also if the keys do not fit the fingerprint in the name."""
+    """Inverse of `generation_document`; raises MalformedDocument, also if the keys do not fit the fingerprint in the name."""
     try:
         keys = MiKeys(_secret(document, "token"), _secret(document, "bind_key"), optional(document, "did", str))
         created = parse_iso(field(document, "created", str))
     except ValueError as problem:
-        raise Malformed(str(problem)) from None
+        raise MalformedDocument(str(problem)) from None
     if f"-{keys.fingerprint}" not in name:
-        raise Malformed("its keys do not match the fingerprint in its name")
+        raise MalformedDocument("its keys do not match the fingerprint in its name")
     _check_address(document, address)
     origin, note = field(document, "origin", str), optional(document, "note", str) or ""
     return KeyGeneration(name, address, keys, origin, created, _kind(document), note)
@@ -58,14 +58,14 @@ def backup_digest(backup: UnitBackup) -> str:
 
 
 def backup_from(document: Mapping[str, Any], name: str, address: Address) -> StoredBackup:
-    """Inverse of `backup_document`; raises Malformed, also if the content does not match its SHA-256."""
+    """Inverse of `backup_document`; raises MalformedDocument, also if the content does not match its SHA-256."""
     try:
         stored = StoredBackup(name, _backup(document, address), parse_iso(field(document, "created", str)))
     except ValueError as problem:
-        raise Malformed(str(problem)) from None
+        raise MalformedDocument(str(problem)) from None
     _check_address(document, address)
     if backup_digest(stored.backup) != document.get("sha256"):
-        raise Malformed("its content does not match its SHA-256")
+        raise MalformedDocument("its content does not match its SHA-256")
     return stored
 
 
@@ -85,7 +85,7 @@ def _backup_content(backup: UnitBackup) -> dict[str, object]:
 
 def _backup(document: Mapping[str, Any], address: Address) -> UnitBackup:
     if field(document, "kind", str) != _BACKUP:
-        raise Malformed("it is no backup")
+        raise MalformedDocument("it is no backup")
     sectors, replies = field(document, "sectors", dict), field(document, "replies", dict)
     return UnitBackup(
         address,
@@ -106,12 +106,12 @@ def _kind(document: Mapping[str, Any]) -> KeyKind:
             return "mi"
         case "beacon_key":
             return "beacon_key"
-    raise Malformed("its kind is unknown")
+    raise MalformedDocument("its kind is unknown")
 
 
 def _check_address(document: Mapping[str, Any], address: Address) -> None:
     if field(document, "address", str) != str(address):
-        raise Malformed("it belongs to another unit than its folder")
+        raise MalformedDocument("it belongs to another unit than its folder")
 
 
 def _hex(data: Secret | bytes | None) -> str | None:
@@ -121,7 +121,7 @@ def _hex(data: Secret | bytes | None) -> str | None:
 
 def _from_hex(text: object) -> Secret:
     if not isinstance(text, str):
-        raise Malformed("hex digits expected")
+        raise MalformedDocument("hex digits expected")
     return Secret.from_hex(text)
 
 
@@ -129,7 +129,7 @@ def _start(text: str) -> int:
     try:
         return int(text, 16)
     except ValueError:
-        raise Malformed("a flash address is no hex number") from None
+        raise MalformedDocument("a flash address is no hex number") from None
 
 
 def _secret(document: Mapping[str, Any], name: str) -> Secret | None:

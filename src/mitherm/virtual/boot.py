@@ -25,7 +25,7 @@ SECTOR_ERASE_S: Final = 0.045
 
 
 @dataclass(frozen=True, slots=True)
-class Booted:
+class BootResult:
     """A firmware that runs."""
 
     firmware: Firmware
@@ -41,8 +41,8 @@ def running_bank(flash: NorFlash) -> int | None:
     return next((bank for bank in BANKS if flash.read(bank + MARK_AT, len(MARK)) == MARK), None)
 
 
-def boot_unit(chip: Chip, catalogue: Catalogue) -> Booted | None:
-    """Boot what lies in flash; None leaves the unit dark. Lets PowerFailed pass.
+def boot_unit(chip: Chip, catalogue: Catalogue) -> BootResult | None:
+    """Boot what lies in flash; None leaves the unit dark. Lets PowerLoss pass.
 
     The catalogue knows published images by their hash, and displays that stay dark.
     """
@@ -61,7 +61,7 @@ def boot_unit(chip: Chip, catalogue: Catalogue) -> Booted | None:
     firmware = create(chip, image)
     firmware.boot()
     address = Address.from_reversed(chip.flash.read(0x76000, 6))
-    return Booted(firmware, image, RESET_S + SECTOR_ERASE_S * cleared, board.display, address)
+    return BootResult(firmware, image, RESET_S + SECTOR_ERASE_S * cleared, board.display, address)
 
 
 def bank_bytes(flash: NorFlash, bank: int) -> bytes:

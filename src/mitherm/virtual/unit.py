@@ -18,8 +18,8 @@ from mitherm.model.address import Address
 from mitherm.model.gatt import GattTable
 from mitherm.protocol.uuids import CCCD
 from mitherm.virtual.board.chip import Action, Advertise, AttError, Chip, Notify, Terminate, Vanish
-from mitherm.virtual.board.nor_flash import FlashOperation, PowerFailed
-from mitherm.virtual.boot import Booted, boot_unit
+from mitherm.virtual.board.nor_flash import FlashOperation, PowerLoss
+from mitherm.virtual.boot import BootResult, boot_unit
 from mitherm.virtual.faults import Fault, FaultTable
 from mitherm.virtual.firmware.base import Firmware
 
@@ -64,7 +64,7 @@ class Unit:
         """Whether a central connected since the world was opened."""
         self.traffic = {"write": 0, "read": 0, "notify": 0}
         """Messages that went over links."""
-        self._booted: Booted | None = None
+        self._booted: BootResult | None = None
         self._dark_for_ever = False
         self._powered = False
         self._power_at: float | None = None
@@ -192,7 +192,7 @@ class Unit:
             return
         try:
             self._booted = boot_unit(self.chip, self._catalogue)
-        except PowerFailed:
+        except PowerLoss:
             self._power_failed()
             return
         if self._booted is not None:
@@ -396,7 +396,7 @@ class Unit:
     def _guarded(self, act: Callable[[], object]) -> None:
         try:
             act()
-        except PowerFailed:
+        except PowerLoss:
             self._power_failed()
 
     # --- outbox -------------------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def _save(home: Home, wall: datetime) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class CreatedUnit:
     """A new unit with the keys it was born with."""
 
     address: Address
@@ -131,7 +131,7 @@ def create_units(
     seed: int | None = None,
     wall: Callable[[], datetime],
     wait_s: float = 10.0,
-) -> list[Created]:
+) -> list[CreatedUnit]:
     """Add all units to `folder`, or none; raises UsageProblem for an address that is already there, Busy."""
     entropy: Entropy = os.urandom if seed is None else Random(seed).randbytes
     folder.mkdir(parents=True, exist_ok=True)
@@ -167,7 +167,7 @@ def _free_address(taken: set[str]) -> Address:
     return Address(number.to_bytes(6, "big"))
 
 
-def _make(folder: Path, spec: UnitSpec, entropy: Entropy) -> tuple[Home, Created]:
+def _make(folder: Path, spec: UnitSpec, entropy: Entropy) -> tuple[Home, CreatedUnit]:
     if spec.address is None:
         raise ValueError("the address must be chosen first")
     factory_state = make_unit(spec, entropy)
@@ -184,7 +184,7 @@ def _make(folder: Path, spec: UnitSpec, entropy: Entropy) -> tuple[Home, Created
     if spec.name is not None:
         _store_name(unit, spec.name)
     unit.faults = FaultTable.from_tables(spec.faults)
-    return Home(folder / spec.address.compact, unit), Created(spec.address, spec, factory_state.keys)
+    return Home(folder / spec.address.compact, unit), CreatedUnit(spec.address, spec, factory_state.keys)
 
 
 def _store_name(unit: Unit, name: str) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from mitherm.cloud.driver import Nobody, Person
+from mitherm.cloud.driver import AbsentPerson, Person
 from mitherm.cloud.hosts import REGIONS, Hosts
 from mitherm.cloud.password_login import Credentials
 from mitherm.cloud.session import Ground
@@ -36,5 +36,5 @@ def fetch_keys(
     """
     local = os.environ.get(LOCAL_SERVICE)
     ground = Ground(os.urandom, time.time, Hosts.local(local) if local else Hosts())
-    service = Service(ground, StandardWeb(), person or Nobody(), tell)
+    service = Service(ground, StandardWeb(), person or AbsentPerson(), tell)
     return account.fetch_keys(service, stores.vault, regions=regions, credentials=credentials)

@@ -23,7 +23,7 @@ from mitherm.model.keys import BIND_KEY_LENGTH, TOKEN_LENGTH, did_record
 from mitherm.model.models import LYWSD03MMC
 from mitherm.ops.bench import Bench, Rehearsal, Stores, Work
 from mitherm.primitives.secret import Secret
-from mitherm.protocol.events import Event, Notice, Progress, StepDone, StepStarted
+from mitherm.protocol.events import Event, Notice, Progress, StepEnd, StepStart
 from mitherm.radio.gatt import Radio
 from mitherm.virtual.clock import run_virtual
 from mitherm.virtual.loopback.radio import Loopback
@@ -136,10 +136,10 @@ class _Notes:
 def _of_the_twin(event: Event) -> Event:
     """The same event, in words that nobody takes for the unit's."""
     match event:
-        case StepStarted(step, reason, label):
-            return StepStarted(step, reason, f"twin: {label or step}")
-        case StepDone(step, detail):
-            return StepDone(step, f"twin: {detail or step}")
+        case StepStart(step, reason, label):
+            return StepStart(step, reason, f"twin: {label or step}")
+        case StepEnd(step, detail):
+            return StepEnd(step, f"twin: {detail or step}")
         case Notice(level, text, hint):
             return Notice(level, f"twin: {text}", hint)
     return event

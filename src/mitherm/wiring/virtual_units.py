@@ -20,7 +20,7 @@ from mitherm.model.unit_state import UnitState
 from mitherm.virtual.mi_home.account import MiHome
 from mitherm.virtual.spec import UnitSpec, parse_spec, spec_from_table
 from mitherm.virtual.view import change, change_battery, state_of
-from mitherm.virtual.world import Created, World, create_units
+from mitherm.virtual.world import CreatedUnit, World, create_units
 from mitherm.wiring.bench import present
 from mitherm.wiring.interrupts import interruptible
 
@@ -40,7 +40,7 @@ class VirtualUnits:
 
     # --- the units ----------------------------------------------------------------------------------------------------
 
-    def create(self, specs: Iterable[str | UnitSpec], *, seed: int | None = None) -> list[Created]:
+    def create(self, specs: Iterable[str | UnitSpec], *, seed: int | None = None) -> list[CreatedUnit]:
         """Add units, all or none; makes the folder. A spec is FIRMWARE[,key=value...], as after `virtual create --unit`.
 
         `seed` makes everything random repeatable. Raises SettingsError, UsageProblem for an address that is taken.

@@ -9,7 +9,7 @@ from mitherm.cli.documents import Document
 from mitherm.image.container import ZigbeeContainer
 from mitherm.image.inspection import Inspection
 from mitherm.image.signature import Signature
-from mitherm.ops.files.firmware import Added, Published, Synthesised
+from mitherm.ops.files.firmware import LibraryAddition, PublishedImage, SyntheticImage
 from mitherm.ops.files.images import SelectedImage
 from mitherm.ops.updating.paths import UpdatePath
 from mitherm.store.library import LibraryEntry
@@ -64,7 +64,7 @@ def _container(container: ZigbeeContainer) -> Document:
     }
 
 
-def library(entries: Iterable[LibraryEntry], catalogue: Iterable[Published] | None) -> Document:
+def library(entries: Iterable[LibraryEntry], catalogue: Iterable[PublishedImage] | None) -> Document:
     """`firmware list`; `catalogue` with --all."""
     document: Document = {"images": [library_file(entry) for entry in entries], "changed": False}
     return document if catalogue is None else {**document, "catalogue": [published(file) for file in catalogue]}
@@ -76,7 +76,7 @@ def library_file(entry: LibraryEntry) -> Document:
     return {"name": entry.name, "kind": entry.kind or None, "size": entry.size, "sha256": entry.sha256, **facts}
 
 
-def published(file: Published) -> Document:
+def published(file: PublishedImage) -> Document:
     """One file of the catalogue."""
     entry = file.entry
     return {
@@ -92,13 +92,13 @@ def published(file: Published) -> Document:
     }
 
 
-def added(files: Sequence[Added]) -> Document:
+def added(files: Sequence[LibraryAddition]) -> Document:
     """`result` of `firmware add` and `firmware fetch`."""
     rows = [library_file(file.entry) | {"new": file.new} for file in files]
     return {"images": rows, "changed": any(file.new for file in files)}
 
 
-def synthesised(result: Synthesised) -> Document:
+def synthesised(result: SyntheticImage) -> Document:
     """`result` of `firmware synth`."""
     document = added(result.added)
     if result.file is None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mitherm.cli.documents import SCHEMA, Document
 from mitherm.model.operation import Outcome
-from mitherm.ops.upkeep.clock import Clock, ClockSet
-from mitherm.ops.upkeep.config import Change, Changed
+from mitherm.ops.upkeep.clock import Clock, ClockChange
+from mitherm.ops.upkeep.config import Change, SettingsChange
 from mitherm.ops.upkeep.config_backup import ConfigBackup
 from mitherm.ops.upkeep.history import History
 from mitherm.protocol.pvvx.settings import Setting
@@ -36,7 +36,7 @@ def changes(changes: Iterable[Change]) -> Document:
     return {"changes": [_change(each) for each in changes], "changed": False}
 
 
-def config_change(result: Changed) -> Document:
+def config_change(result: SettingsChange) -> Document:
     """`config set`, `apply` and `reset`."""
     return {
         "outcome": result.outcome,
@@ -117,7 +117,7 @@ def clock_reading(reading: Clock) -> Document:
     return {**clock(reading), "changed": False}
 
 
-def clock_set(result: ClockSet) -> Document:
+def clock_set(result: ClockChange) -> Document:
     """`clock set`."""
     return {
         "outcome": result.outcome,

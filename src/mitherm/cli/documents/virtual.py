@@ -10,10 +10,10 @@ from mitherm.model.address import Address
 from mitherm.model.unit_state import UnitState
 
 if TYPE_CHECKING:
-    from mitherm.virtual.world import Created
+    from mitherm.virtual.world import CreatedUnit
 
 
-def creation(units: Iterable[Created]) -> Document:
+def creation(units: Iterable[CreatedUnit]) -> Document:
     """`virtual create`."""
     rows = [{"address": str(unit.address), "firmware": unit.spec.firmware, "bound": unit.spec.bound} for unit in units]
     return {"units": rows, "changed": bool(rows)}

@@ -10,13 +10,13 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from mitherm.cloud.download import addresses, download
-from mitherm.cloud.driver import Nobody, perform
+from mitherm.cloud.driver import AbsentPerson, perform
 from mitherm.cloud.web import StandardWeb, Web
 from mitherm.errors import BadFile, ImageCorrupt, ImageMissing, NetworkUnreachable, NotSupported
 from mitherm.image.catalogue import Catalogue, Entry
 from mitherm.image.signature import Signature
 from mitherm.model.models import LYWSD03MMC
-from mitherm.ops.files.firmware import Added, check_fit, keep
+from mitherm.ops.files.firmware import LibraryAddition, check_fit, keep
 from mitherm.ops.files.images import SelectedImage
 from mitherm.ops.files.library import ImageSource
 from mitherm.protocol.events import Event, Notice
@@ -33,7 +33,7 @@ def fetch(
     web: Web | None = None,
     tell: Callable[[Event], None] = lambda event: None,
     mirror: str | None = None,
-) -> Added:
+) -> LibraryAddition:
     """A file of the catalogue into the library; without network if it is there.
 
     Raises ImageMissing for an unknown or withdrawn file, ImageCorrupt for a download or library file that is not what
@@ -43,13 +43,13 @@ def fetch(
     kept = next((file for file in images.library.entries() if file.sha256 == entry.sha256), None)
     spoiled = None if kept is None else _spoiled(images.library, kept)
     if kept is not None and spoiled is None:
-        return Added(kept, new=False)
+        return LibraryAddition(kept, new=False)
     if spoiled is not None:
         tell(Notice("warning", f"{spoiled.message}; fetching it anew"))
     urls = addresses(entry.repository, entry.path, images.catalogue.snapshots.get(entry.repository, "HEAD"), mirror)
     try:
         # One byte more than it should have shows that a file is too long, and no publisher can fill the memory.
-        data = perform(download(urls, entry.size + 1), web or StandardWeb(), person=Nobody(), tell=tell)
+        data = perform(download(urls, entry.size + 1), web or StandardWeb(), person=AbsentPerson(), tell=tell)
     except (NetworkUnreachable, ImageMissing) as problem:
         if spoiled is not None:
             raise spoiled from problem
@@ -57,7 +57,7 @@ def fetch(
     image = images.inspected(entry.name, data)
     _check_download(entry, image)
     check_fit(image)
-    return Added(keep(images, image, now).entry, new=True)
+    return LibraryAddition(keep(images, image, now).entry, new=True)
 
 
 def published(catalogue: Catalogue, name: str) -> Entry:

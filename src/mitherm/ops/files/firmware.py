@@ -29,7 +29,7 @@ _NEW_BOARDS: Final = "B1.6"
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class LibraryAddition:
     """A file that is in the library now, and whether it was not before."""
 
     entry: LibraryEntry
@@ -37,7 +37,7 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedImage:
     """A file of the catalogue, and whether the library has it."""
 
     entry: Entry
@@ -45,19 +45,19 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Synthesised:
+class SyntheticImage:
     """A synthetic image, the file it was written to, and what came into the library."""
 
     kind: str
     image: SelectedImage
     file: Path | None = None
-    added: tuple[Added, ...] = ()
+    added: tuple[LibraryAddition, ...] = ()
 
 
-def published_files(images: ImageSource) -> list[Published]:
+def published_files(images: ImageSource) -> list[PublishedImage]:
     """Every file of the catalogue."""
     kept = {entry.sha256 for entry in images.library.entries()}
-    return [Published(entry, entry.sha256 in kept) for entry in images.catalogue.files]
+    return [PublishedImage(entry, entry.sha256 in kept) for entry in images.catalogue.files]
 
 
 def inspect_file(images: ImageSource, name: str) -> SelectedImage:
@@ -92,7 +92,7 @@ def kind_of(inspection: Inspection) -> str:
     return ""
 
 
-def add_files(images: ImageSource, paths: Sequence[Path], *, now: datetime) -> list[Added]:
+def add_files(images: ImageSource, paths: Sequence[Path], *, now: datetime) -> list[LibraryAddition]:
     """Put files into the library: all, or none when one is not fit for it. Raises FileMissing, BadFile, DiskProblem."""
     files = [images.inspected(path.name, read_file(path)) for path in paths]
     for image in files:
@@ -120,7 +120,7 @@ def synthesise(
     model: str = LYWSD03MMC,
     output: Path | None = None,
     into_library: bool = False,
-) -> Synthesised:
+) -> SyntheticImage:
     """Build the synthetic image of KIND, write it to `output` and put it into the library, if these are wanted.
 
     With the signed stock the sign file for units that run it comes into the library too.
@@ -131,7 +131,7 @@ def synthesise(
         _write(output, image.data)
     kinds = (kind, SIGN_KIND) if kind == SIGNED_KIND else (kind,)
     added = [keep(images, _synthetic(images, each, model), now) for each in kinds] if into_library else []
-    return Synthesised(kind, image, output, tuple(added))
+    return SyntheticImage(kind, image, output, tuple(added))
 
 
 def _synthetic(images: ImageSource, kind: str, model: str) -> SelectedImage:
@@ -147,7 +147,7 @@ def _write(path: Path, data: bytes) -> None:
     write_durably(path, data)
 
 
-def keep(images: ImageSource, image: SelectedImage, now: datetime) -> Added:
+def keep(images: ImageSource, image: SelectedImage, now: datetime) -> LibraryAddition:
     """Put one image into the library. Raises DiskProblem."""
     inspection = image.inspection
     known = {entry.sha256 for entry in images.library.entries()}
@@ -156,4 +156,4 @@ def keep(images: ImageSource, image: SelectedImage, now: datetime) -> Added:
     }
     facts = {name: str(value) for name, value in values.items() if value not in (None, "")}
     entry = images.library.add(image.data, name=image.name, kind=kind_of(inspection), now=now, facts=facts)
-    return Added(entry, entry.sha256 not in known)
+    return LibraryAddition(entry, entry.sha256 not in known)

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from mitherm.device.abilities import Abilities
 from mitherm.device.observation import Observation
 from mitherm.errors import GuardRefused
-from mitherm.image.catalogue import Catalogue, KnownBad
+from mitherm.image.catalogue import Catalogue, KnownDefect
 from mitherm.image.inspection import Inspection
 from mitherm.image.known_bad import UnitFacts, known_bad
 from mitherm.image.shipped import shipped_catalogue
@@ -92,7 +92,7 @@ class Case:
         """The board the unit shows, else the one it once told."""
         return self.abilities.board or self.known_board
 
-    def known_bad(self, rule: str) -> tuple[KnownBad, ...]:
+    def known_bad(self, rule: str) -> tuple[KnownDefect, ...]:
         """Rows of the table of bad combinations that name this image on this unit, for one rule."""
         if self.inspection is None:
             return ()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from mitherm.beacon.tracker import Received
+from mitherm.beacon.tracker import FrameResult
 from mitherm.beacon.unit_state import UnitState
 from mitherm.model import models
 from mitherm.model.address import Address
 from mitherm.model.family import BeaconFormat, Family
 from mitherm.model.report import KeyState
 from mitherm.model.sighting import Sighting
-from mitherm.ops.hearing.health import Pulse
+from mitherm.ops.hearing.health import HealthRecord
 from mitherm.store.inventory import KnownUnit
 
 _BOTH_PREFIX: Final = "ATC_"
@@ -38,7 +38,7 @@ class Advertiser:
     rssi_dbm: int | None = None
     silent: bool = True
     """Nothing was heard for long, or not yet."""
-    pulse: Pulse = field(default_factory=Pulse)
+    pulse: HealthRecord = field(default_factory=HealthRecord)
 
     def note(self, sighting: Sighting) -> None:
         """One more report of the radio."""
@@ -108,12 +108,12 @@ class Advertiser:
         return models.QINGPING_TYPES.get(device_type) if isinstance(device_type, int) else None
 
 
-def is_ours(frames: list[Received], name: str | None) -> bool:
+def is_ours(frames: list[FrameResult], name: str | None) -> bool:
     """Whether an advert makes its sender a unit to show: other devices share the service data, Xiaomi's above all."""
     return any(map(_is_of_thermometer, frames)) or models.is_name(name)
 
 
-def _is_of_thermometer(received: Received) -> bool:
+def _is_of_thermometer(received: FrameResult) -> bool:
     """A measurement, or a frame of a known product. An idle or locked MiBeacon of another one is a lamp or a lock."""
     mi = received.unit.mi if received.reading is None else received.reading.mi
     if mi is not None and mi.product_id in models.PRODUCTS and (received.reading is not None or received.is_locked):

@@ -38,7 +38,7 @@ class _Gaps:
 
 
 @dataclass(slots=True)
-class Pulse:
+class HealthRecord:
     """The running record behind a `Health`."""
 
     count: int = 0

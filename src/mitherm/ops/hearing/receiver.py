@@ -11,7 +11,7 @@ from typing import Final
 
 from mitherm.beacon.decode import DECODERS
 from mitherm.beacon.keyring import KeyRing, Sender
-from mitherm.beacon.tracker import Received, Tracker
+from mitherm.beacon.tracker import FrameResult, Tracker
 from mitherm.model.address import Address
 from mitherm.model.reading import Value
 from mitherm.model.report import Event, Report
@@ -156,7 +156,7 @@ class Receiver:
             self.tracker.learn(sighting.address, address)
         return address
 
-    def _receive(self, sender: Sender, sighting: Sighting) -> list[Received]:
+    def _receive(self, sender: Sender, sighting: Sighting) -> list[FrameResult]:
         """Only what changed: some systems repeat stale service data beside new (test-rig.md 4.1)."""
         frames = []
         for uuid, data in sighting.service_data.items():
@@ -174,7 +174,7 @@ class Receiver:
             self.tracker.name_only(sender, sighting.at_s)
         return frames
 
-    def _unit(self, sender: Sender, sighting: Sighting, frames: list[Received]) -> Advertiser | None:
+    def _unit(self, sender: Sender, sighting: Sighting, frames: list[FrameResult]) -> Advertiser | None:
         """The unit that a frame, a key or the system names as the sender; None where that is none of ours."""
         identity = frames[-1].unit.sender if frames else sender
         if isinstance(sender, str) and isinstance(identity, Address):
@@ -206,7 +206,7 @@ class Receiver:
             self.units.pop(sender, None)
 
 
-def _merged(frames: list[Received]) -> dict[str, Value]:
+def _merged(frames: list[FrameResult]) -> dict[str, Value]:
     """The values that the frames of one advert brought."""
     return {name: value for received in frames for name, value in received.fresh.items()}
 

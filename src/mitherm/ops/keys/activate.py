@@ -21,7 +21,7 @@ from mitherm.ops.keys.login import login_with_vault
 from mitherm.ops.look import look
 from mitherm.ops.next_step import KEYS_HINT, NextStep, next_command, next_for
 from mitherm.ops.target import resolve
-from mitherm.protocol.events import StepDone
+from mitherm.protocol.events import StepEnd
 from mitherm.protocol.mi.client import login, register
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
@@ -115,13 +115,13 @@ async def register_unit(
 
     def keep(keys: MiKeys) -> None:
         kept.append(vault.add(address, keys, ORIGIN, bench.wall()))
-        bench.tell(StepDone(StepKind.KEYS, f"new keys {keys.fingerprint} are in the vault, read back from disk"))
+        bench.tell(StepEnd(StepKind.KEYS, f"new keys {keys.fingerprint} are in the vault, read back from disk"))
 
     async with Link(bench.radio, sighting) as link:
         keys = await run(register(bench.entropy), link, on_event=bench.tell, keeper=keep)
         generation = vault.confirm(kept[-1], bench.wall())
         await _prove(bench, link, vault.access(address))
-    bench.tell(StepDone(StepKind.ACTIVATE, f"{address} is activated, DID {keys.did}"))
+    bench.tell(StepEnd(StepKind.ACTIVATE, f"{address} is activated, DID {keys.did}"))
     return generation
 
 

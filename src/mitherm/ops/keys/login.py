@@ -17,7 +17,7 @@ from mitherm.ops.bench import Bench
 from mitherm.ops.next_step import KEYS_HINT, NextStep, next_command, next_step
 from mitherm.ops.target import find, resolve
 from mitherm.primitives.secret import Secret
-from mitherm.protocol.events import StepDone
+from mitherm.protocol.events import StepEnd
 from mitherm.protocol.mi.client import login
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
@@ -57,7 +57,7 @@ async def logged_in(bench: Bench, address: Address) -> AsyncIterator[tuple[Link,
     async with AsyncExitStack() as stack:
         link, token = await _first_that_opens(bench, address, tokens, stack)
         generation = bench.stores.vault.confirm(token.generation, bench.wall())
-        bench.tell(StepDone(StepKind.LOGIN, f"logged in with keys {generation.keys.fingerprint}"))
+        bench.tell(StepEnd(StepKind.LOGIN, f"logged in with keys {generation.keys.fingerprint}"))
         yield link, generation
 
 

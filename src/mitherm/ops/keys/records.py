@@ -15,7 +15,7 @@ from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.look import look
 from mitherm.ops.target import find
 from mitherm.primitives.secret import Secret
-from mitherm.protocol.events import StepDone
+from mitherm.protocol.events import StepEnd
 from mitherm.protocol.pvvx.client import (
     erase_mi_records,
     read_beacon_key,
@@ -97,7 +97,7 @@ async def save_records(
         if vault.find(address, keys) is None:
             vault.add(address, keys, ORIGIN, bench.wall())
     bench.tell(
-        StepDone(
+        StepEnd(
             StepKind.SAVE_KEYS,
             f"{len(backup.key_pairs)} key pair(s) of {address} are in the vault, read back from disk",
         )
@@ -142,5 +142,5 @@ async def erase_records(bench: Bench, address: Address, observation: Observation
         gone = bench.stores.vault.find(address, observation.records.current)
         if gone is not None:
             bench.stores.vault.supersede(gone, bench.wall())
-    bench.tell(StepDone(StepKind.ERASE_MI_RECORDS, "DID and keys are gone from the unit"))
+    bench.tell(StepEnd(StepKind.ERASE_MI_RECORDS, "DID and keys are gone from the unit"))
     return after

@@ -21,7 +21,7 @@ from mitherm.ops.keys.records import ORIGIN, erase_records, records_saved, save_
 from mitherm.ops.look import look
 from mitherm.ops.target import find, resolve
 from mitherm.primitives.secret import Secret
-from mitherm.protocol.events import StepDone, StepStarted
+from mitherm.protocol.events import StepEnd, StepStart
 from mitherm.protocol.pvvx.client import set_keys
 from mitherm.protocol.pvvx.keys import MiRecords
 from mitherm.radio.driver import run
@@ -186,7 +186,7 @@ async def _replace(
 async def _write(
     bench: Bench, address: Address, did: bytes | None, wanted: KeyGeneration, before: KeyGeneration
 ) -> KeyReplacement:
-    bench.tell(StepStarted(StepKind.WRITE_KEYS, f"{wanted.keys.fingerprint} into {address}"))
+    bench.tell(StepStart(StepKind.WRITE_KEYS, f"{wanted.keys.fingerprint} into {address}"))
     async with Link(bench.radio, await find(bench, address)) as link:
         try:
             await run(set_keys(did, Secret(wanted.keys.record)), link, on_event=bench.tell)
@@ -197,7 +197,7 @@ async def _write(
     if before.keys.record != wanted.keys.record:
         vault.supersede(before, bench.wall())
     confirmed = vault.confirm(wanted, bench.wall())
-    bench.tell(StepDone(StepKind.WRITE_KEYS, f"{address} holds {wanted.keys.fingerprint}, read back from the unit"))
+    bench.tell(StepEnd(StepKind.WRITE_KEYS, f"{address} holds {wanted.keys.fingerprint}, read back from the unit"))
     return KeyReplacement(confirmed, before, Outcome.VERIFIED)
 
 

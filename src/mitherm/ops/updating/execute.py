@@ -23,7 +23,7 @@ from mitherm.ops.updating.knowledge import Expectation, Knowledge
 from mitherm.ops.updating.steps import Activate, Assets, EraseRecords, Flash, Plan, SaveRecords, Step, record_of
 from mitherm.ops.updating.transfer import Job, PaceChoice, transfer
 from mitherm.ops.upkeep.settings import setting_commands
-from mitherm.protocol.events import Notice, StepStarted
+from mitherm.protocol.events import Notice, StepStart
 from mitherm.store.journal import Entry
 
 Planner = Callable[[Observation, Assets], Plan]
@@ -218,7 +218,7 @@ class _Execution:
     async def _do(self, step: Step, observation: Observation, goal: str) -> Observation:
         """One step; returns the unit as it is then, looked at only where the step changed what is not known."""
         bench, address = self.bench, self.address
-        bench.tell(StepStarted(step.kind, step.reason, record_of(step).label))
+        bench.tell(StepStart(step.kind, step.reason, record_of(step).label))
         match step:
             case Activate():
                 sighting = await find(bench, address)

@@ -32,7 +32,7 @@ from mitherm.ops.keys.login import logged_in
 from mitherm.ops.look import look
 from mitherm.ops.target import find
 from mitherm.ops.updating.steps import Flash
-from mitherm.protocol.events import Notice, StepDone, StepStarted
+from mitherm.protocol.events import Notice, StepEnd, StepStart
 from mitherm.protocol.ota.client import Pace, send_image
 from mitherm.protocol.ota.extended import clear_area
 from mitherm.protocol.ota.packets import BANK_SIZE
@@ -134,7 +134,7 @@ async def _attempt(bench: Bench, job: Job, pace: Pace) -> MithermError | None:
             await run(sending, link, on_event=bench.tell)
     except (LinkError, TransferFailed) as problem:
         return problem
-    bench.tell(StepDone(StepKind.TRANSFER, f"{len(job.image.data)} bytes are across, the unit restarts"))
+    bench.tell(StepEnd(StepKind.TRANSFER, f"{len(job.image.data)} bytes are across, the unit restarts"))
     return None
 
 
@@ -173,7 +173,7 @@ async def _link(bench: Bench, job: Job) -> AsyncIterator[Link]:
 
 async def _look_again(bench: Bench, job: Job) -> Observation:
     """The unit after its restart. A link that still belongs to the time before, or a stale table, is tried again."""
-    bench.tell(StepStarted(StepKind.VERIFY, f"wait until {job.address} advertises again"))
+    bench.tell(StepStart(StepKind.VERIFY, f"wait until {job.address} advertises again"))
 
     async def once() -> Observation:
         return (await look(bench, job.address, timeout_s=REAPPEAR_S, ask_bound=not job.step.login)).observation
@@ -197,7 +197,7 @@ def _verified(bench: Bench, job: Job, after: Observation) -> Observation:
             f"probably it is not: {Abilities.of(after).refusal(job.image.inspection)}",
             TransferResult.SAME_VERSION,
         )
-    bench.tell(StepDone(StepKind.VERIFY, f"{job.address} runs {after.label}"))
+    bench.tell(StepEnd(StepKind.VERIFY, f"{job.address} runs {after.label}"))
     if Abilities.of(after).board in (None, NEW_BOARD):
         bench.note(
             "if the display is dark or garbled, the unit is not dead: another version fits its board, flash that"

@@ -15,7 +15,7 @@ from mitherm.ops.bench import Bench
 from mitherm.ops.look import meet
 from mitherm.ops.target import resolve
 from mitherm.protocol import stock
-from mitherm.protocol.events import StepDone
+from mitherm.protocol.events import StepEnd
 from mitherm.protocol.pvvx import client as pvvx_client
 from mitherm.radio.driver import run
 from mitherm.radio.link import Link
@@ -50,7 +50,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockSet:
+class ClockChange:
     """Before and after."""
 
     before: Clock
@@ -80,19 +80,19 @@ async def read_clock(bench: Bench, unit: Address | str, basis: Basis = "local") 
         return await _read(bench, link, observation, basis)
 
 
-async def set_clock(bench: Bench, unit: Address | str, basis: Basis = "local") -> ClockSet:
+async def set_clock(bench: Bench, unit: Address | str, basis: Basis = "local") -> ClockChange:
     """Set the clock to now, unless it is right, and read it back. Raises NotSupported, NotVerified."""
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("clock set", address, bench.wall) as entry:
         async with meet(bench, address) as (link, observation):
             before = await _read(bench, link, observation, basis)
             if before.error_s is not None and abs(before.error_s) < CLOSE_S:
-                done = ClockSet(before, before, Outcome.NOTHING_TO_DO)
+                done = ClockChange(before, before, Outcome.NOTHING_TO_DO)
             elif bench.dry_run:
-                done = ClockSet(before, before, Outcome.DRY_RUN)
+                done = ClockChange(before, before, Outcome.DRY_RUN)
             else:
                 entry.step(StepRecord(StepKind.SET_CLOCK))
-                done = ClockSet(before, await _set(bench, link, observation, basis), Outcome.VERIFIED)
+                done = ClockChange(before, await _set(bench, link, observation, basis), Outcome.VERIFIED)
         entry.outcome(done.outcome)
     return done
 
@@ -107,7 +107,7 @@ async def _set(bench: Bench, link: Link, observation: Observation, basis: Basis)
         raise
     if after.error_s is None or abs(after.error_s) > CLOSE_S:
         raise NotVerified("the unit's clock does not say what it was set to", hint="repeat the command")
-    bench.tell(StepDone(StepKind.SET_CLOCK, f"the clock of {observation.address} is set and read back"))
+    bench.tell(StepEnd(StepKind.SET_CLOCK, f"the clock of {observation.address} is set and read back"))
     return after
 
 

@@ -27,7 +27,7 @@ from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.look import meet
 from mitherm.ops.target import find, resolve
 from mitherm.primitives.secret import Secret
-from mitherm.protocol.events import StepDone, StepStarted
+from mitherm.protocol.events import StepEnd, StepStart
 from mitherm.protocol.pvvx import client as pvvx_client
 from mitherm.protocol.pvvx.config import Config, version_text
 from mitherm.protocol.pvvx.settings import DISPLAY, HARDWARE, Setting, Settings, hiding, knows, wants_comfort
@@ -51,7 +51,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class SettingsChange:
     """What a command made of the settings."""
 
     outcome: Outcome
@@ -135,7 +135,7 @@ async def change(
     *,
     operation: str = "config set",
     lenient: bool = False,
-) -> Changed:
+) -> SettingsChange:
     """Write what is wished for, read it back, and keep the result in the vault.
 
     `lenient`: leave out what this version of the firmware does not know; for backups of another version. Raises SettingsError before anything is written, GuardRefused (H14, H15, H16), NotVerified when the unit is gone after.
@@ -149,11 +149,11 @@ async def change(
             planned = changes_of(before, wanted, None)
             if not planned:
                 entry.outcome(Outcome.NOTHING_TO_DO)
-                return Changed(Outcome.NOTHING_TO_DO, ())
+                return SettingsChange(Outcome.NOTHING_TO_DO, ())
             hidden = _judge(bench, address, observation, before, wanted)
             if bench.dry_run:
                 entry.outcome(Outcome.DRY_RUN)
-                return Changed(Outcome.DRY_RUN, tuple(planned))
+                return SettingsChange(Outcome.DRY_RUN, tuple(planned))
             bench.stores.vault.check_writable(address)
             entry.step(StepRecord(StepKind.WRITE_SETTINGS))
             after = await _write(bench, link, before, wanted)
@@ -182,7 +182,7 @@ def _judge(
 async def _write(bench: Bench, link: Link, before: Settings, wanted: Settings) -> Settings:
     """Everything that differs, once each; the name last, since the unit restarts after it."""
     names = before.differences(wanted)
-    bench.tell(StepStarted(StepKind.WRITE_SETTINGS, ", ".join(names)))
+    bench.tell(StepStart(StepKind.WRITE_SETTINGS, ", ".join(names)))
     try:
         if wanted.comfort is not None and wanted.comfort != before.comfort:
             await run(pvvx_client.write_comfort(wanted.comfort), link)
@@ -194,15 +194,15 @@ async def _write(bench: Bench, link: Link, before: Settings, wanted: Settings) -
     except (LinkError, ProtocolError) as problem:
         problem.device = "unknown"
         raise
-    bench.tell(StepDone(StepKind.WRITE_SETTINGS, f"{len(names)} setting(s) written and read back"))
+    bench.tell(StepEnd(StepKind.WRITE_SETTINGS, f"{len(names)} setting(s) written and read back"))
     return after
 
 
-def _done(before: Settings, wanted: Settings, after: Settings, request: Iterable[str]) -> Changed:
+def _done(before: Settings, wanted: Settings, after: Settings, request: Iterable[str]) -> SettingsChange:
     changes = changes_of(before, wanted, after)
     missed = [one for one in changes if one.wanted is not None and one.after != one.wanted]
     unasked = [one for one in changes if one.before.name not in set(request)]
-    return Changed(Outcome.CLAMPED if missed or unasked else Outcome.VERIFIED, tuple(changes))
+    return SettingsChange(Outcome.CLAMPED if missed or unasked else Outcome.VERIFIED, tuple(changes))
 
 
 def changes_of(before: Settings, wanted: Settings, after: Settings | None) -> list[Change]:

@@ -14,7 +14,7 @@ from mitherm.ops.bench import Bench
 from mitherm.ops.guards import RULES, Case, enforce
 from mitherm.ops.keys.records import save_records
 from mitherm.ops.target import resolve
-from mitherm.ops.upkeep.config import Changed, changes_of, keep, pvvx_unit, read_link
+from mitherm.ops.upkeep.config import SettingsChange, changes_of, keep, pvvx_unit, read_link
 from mitherm.primitives.secret import Secret
 from mitherm.protocol.pvvx import client as pvvx_client
 from mitherm.protocol.pvvx.config import Config, version_text
@@ -33,7 +33,7 @@ class ConfigBackup:
     changed: bool
 
 
-async def reset(bench: Bench, unit: Address | str) -> Changed:
+async def reset(bench: Bench, unit: Address | str) -> SettingsChange:
     """Defaults of the firmware for the configuration (command 56), after a backup; name, PIN, key stay."""
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("config reset", address, bench.wall, sorted(bench.waivers)) as entry:
@@ -44,7 +44,7 @@ async def reset(bench: Bench, unit: Address | str) -> Changed:
         enforce(RULES, Case("configure", address, observation), bench.waivers)
         if bench.dry_run:
             entry.outcome(Outcome.DRY_RUN)
-            return Changed(Outcome.DRY_RUN, ())
+            return SettingsChange(Outcome.DRY_RUN, ())
         await _save(bench, address)
         saved = bench.stores.vault.backups(address)[-1].id
         if not bench.ask(f"{address}: put all settings but the name back to the defaults of its firmware?"):
@@ -54,7 +54,7 @@ async def reset(bench: Bench, unit: Address | str) -> Changed:
         changes = tuple(changes_of(before, before, after))
         if changes:
             keep(bench, address, observation, after)
-        done = Changed(Outcome.VERIFIED if changes else Outcome.NOTHING_TO_DO, changes, saved)
+        done = SettingsChange(Outcome.VERIFIED if changes else Outcome.NOTHING_TO_DO, changes, saved)
         entry.outcome(done.outcome)
         return done
 

@@ -19,7 +19,7 @@ from mitherm.ops.target import resolve
 from mitherm.ops.upkeep.clock import Basis, moment
 from mitherm.protocol import stock
 from mitherm.protocol.effects import write
-from mitherm.protocol.events import StepDone
+from mitherm.protocol.events import StepEnd
 from mitherm.protocol.pvvx import client as pvvx_client
 from mitherm.protocol.pvvx.client import HISTORY_SINCE, SAFE_CLEAR_SINCE, START_INDEX_SINCE
 from mitherm.protocol.pvvx.config import version_text
@@ -246,4 +246,4 @@ async def _clear(bench: Bench, address: Address) -> None:
             raise
     if left:
         raise NotVerified("the records are still there after the clear command", hint="repeat the command")
-    bench.tell(StepDone(StepKind.CLEAR_HISTORY, f"the records of {address} are gone"))
+    bench.tell(StepEnd(StepKind.CLEAR_HISTORY, f"the records of {address} are gone"))

@@ -25,7 +25,7 @@ from mitherm.protocol.mi.parcel import (
     LinkParameters,
     ParcelType,
     Single,
-    SingleDone,
+    SingleAck,
     cut,
     decode,
 )
@@ -145,7 +145,7 @@ class MiChannel:
                     left = self._patience(left, HOLE_S if inbound else NUDGE_S, kind)
                     yield from self._ask(inbound)
                 case Single(type=got) if got == kind:
-                    yield from self._put(SingleDone())
+                    yield from self._put(SingleAck())
                     return message.data
                 case Announce(type=got) if got == kind and (inbound is None or inbound.starts_anew):
                     inbound, left = self._begin(message), self.step_s

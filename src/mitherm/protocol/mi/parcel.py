@@ -82,7 +82,7 @@ class Single:
 
 
 @dataclass(frozen=True, slots=True)
-class SingleDone:
+class SingleAck:
     """Mode 3: the single-frame parcel arrived."""
 
     def to_bytes(self) -> bytes:
@@ -115,7 +115,7 @@ class Data:
         return struct.pack("<H", self.sn) + self.payload
 
 
-Frame: TypeAlias = Announce | Acknowledge | Single | SingleDone | LinkParameters | Data
+Frame: TypeAlias = Announce | Acknowledge | Single | SingleAck | LinkParameters | Data
 
 
 def decode(raw: bytes) -> Frame:
@@ -137,7 +137,7 @@ def _control(raw: bytes) -> Frame:
     if mode == _SINGLE:
         return Single(detail, rest)
     if mode == _SINGLE_ACK:
-        return SingleDone()
+        return SingleAck()
     if mode in (_LINK, _LINK_REPLY):
         return LinkParameters(detail, rest, reply=mode == _LINK_REPLY)
     raise DecodeError(f"not a control frame of a parcel: {raw.hex()}")

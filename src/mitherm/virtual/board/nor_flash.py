@@ -12,7 +12,7 @@ PAGE: Final = 0x100
 JEDEC_ID: Final = bytes.fromhex("c86013")
 
 
-class PowerFailed(Exception):
+class PowerLoss(Exception):
     """The supply broke down in the middle of a flash operation; what was done so far stays."""
 
 
@@ -27,7 +27,7 @@ class FlashOperation:
 
 @dataclass(slots=True)
 class NorFlash:
-    """The array. `watch` sees every operation before it happens and may raise `PowerFailed` through `fail_after`.
+    """The array. `watch` sees every operation before it happens and may raise `PowerLoss` through `fail_after`.
 
     `fail_after` = number of bytes of the coming operation that still succeed (None: no failure). An erase that fails
     leaves `noise` in the sector, a program that fails leaves the bytes before it and a random subset of cleared bits
@@ -68,10 +68,10 @@ class NorFlash:
             where = base + (offset + index) % PAGE if wrap else address + index
             if limit is not None and index >= limit:
                 self.data[where % SIZE] &= value | self.noise(1)[0]
-                raise PowerFailed
+                raise PowerLoss
             self.data[where % SIZE] &= value
         if limit is not None:
-            raise PowerFailed
+            raise PowerLoss
 
     def erase_sector(self, address: int) -> None:
         """Erase the 4 KiB sector that holds `address`."""
@@ -79,7 +79,7 @@ class NorFlash:
         limit = self._announce(FlashOperation("erase", start))
         if limit is not None:
             self.data[start : start + SECTOR] = self.noise(SECTOR)
-            raise PowerFailed
+            raise PowerLoss
         self.data[start : start + SECTOR] = b"\xff" * SECTOR
 
     def is_blank(self, address: int, length: int) -> bool:

@@ -26,7 +26,7 @@ from mitherm.virtual.firmware.atc1441_settings import (
 )
 from mitherm.virtual.firmware.base import BootImage, Firmware
 from mitherm.virtual.firmware.gatt_tables import HUMIDITY, TEMPERATURE_TENTHS, atc1441_table
-from mitherm.virtual.reactors.ota_receiver import OtaEvent, OtaFinished, OtaReceiver, Variant
+from mitherm.virtual.reactors.ota_receiver import OtaEnd, OtaEvent, OtaReceiver, Variant
 
 OTA_LIMIT_S: Final = 5.0
 MARKS_S: Final = 0.013
@@ -40,7 +40,7 @@ FIRST_ADVERT: Final = bytes(31)
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class SensorValues:
     """One round of the sensor loop, offsets included."""
 
     temperature_x10: int
@@ -58,11 +58,11 @@ class Adverts:
         self._address = address
         self._mi_counter = 0
 
-    def update(self, measured: Measured, *, mi_like: bool) -> None:
+    def update(self, measured: SensorValues, *, mi_like: bool) -> None:
         """New content, counter + 1."""
         self.frame = self._mi_like(measured) if mi_like else self._custom(measured)
 
-    def _custom(self, measured: Measured) -> bytes:
+    def _custom(self, measured: SensorValues) -> bytes:
         self.counter = (self.counter + 1) & 0xFF
         data = atc1441_plain(
             self._address,
@@ -74,7 +74,7 @@ class Adverts:
         )
         return service_data_ad(ENVIRONMENT, data)
 
-    def _mi_like(self, measured: Measured) -> bytes:
+    def _mi_like(self, measured: SensorValues) -> bytes:
         self._mi_counter = (self._mi_counter + 1) & 0xFF
         if self._mi_counter & 1:
             objects = mi_climate(measured.temperature_x10, measured.humidity_pct * 10)
@@ -107,7 +107,7 @@ class Atc1441Firmware(Firmware):
         self._gatt = atc1441_table({uuids.DEVICE_NAME: b"ATC"})
         self._loop_at = chip.now + LOOP_S
         self._first = True
-        self._advertised: Measured | None = None
+        self._advertised: SensorValues | None = None
         self._advertised_at = 0.0
 
     @property
@@ -166,11 +166,11 @@ class Atc1441Firmware(Firmware):
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
-    def measure(self) -> Measured:
+    def measure(self) -> SensorValues:
         """What the sensor says, with the offsets of the settings."""
         climate, settings = self.chip.climate, self.settings
         millivolts = clamped(self.chip.millivolts, 0, 0xFFFF)
-        return Measured(
+        return SensorValues(
             clamped(climate.temperature_c * 10 + settings.signed(TEMPERATURE_OFFSET), -2000, 2000),
             clamped(climate.humidity_pct + settings.signed(HUMIDITY_OFFSET), 0, 100),
             battery_pct(millivolts),
@@ -207,7 +207,7 @@ class Atc1441Firmware(Firmware):
             self._advertised, self._advertised_at = measured, self.chip.now
             self.adverts.update(self._as_advertised(measured), mi_like=bool(self.settings.raw[MI_LIKE]))
 
-    def _due(self, measured: Measured) -> bool:
+    def _due(self, measured: SensorValues) -> bool:
         last, settings = self._advertised, self.settings.raw
         if last is None or self.chip.now >= self._advertised_at + max(settings[INTERVAL] * 10, LOOP_S):
             return True
@@ -216,7 +216,7 @@ class Atc1441Firmware(Firmware):
             or abs(measured.humidity_pct - last.humidity_pct) > settings[HUMIDITY_ALARM]
         )
 
-    def _as_advertised(self, measured: Measured) -> Measured:
+    def _as_advertised(self, measured: SensorValues) -> SensorValues:
         if not self.settings.raw[ADVERTISE_FAHRENHEIT]:
             return measured
         return replace(measured, temperature_x10=tenths_fahrenheit(measured.temperature_x10))
@@ -225,12 +225,12 @@ class Atc1441Firmware(Firmware):
 
     def _follow(self, events: list[OtaEvent]) -> None:
         for event in events:
-            if isinstance(event, OtaFinished):
+            if isinstance(event, OtaEnd):
                 self.last_update = ("accepted", "") if event.accepted else ("error", str(int(event.code)))
                 self.chip.reset(MARKS_S if event.accepted else SECTOR_ERASE_S * event.erased_sectors)
 
 
-def notified_values(measured: Measured) -> dict[str, bytes]:
+def notified_values(measured: SensorValues) -> dict[str, bytes]:
     """Values of one sensor loop in the order of their notifications: temperature, humidity, battery."""
     return {
         TEMPERATURE_TENTHS: measured.temperature_x10.to_bytes(2, "little", signed=True),

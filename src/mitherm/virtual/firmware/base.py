@@ -34,7 +34,7 @@ class Firmware(ABC):
 
     Life: constructed, then `boot()` once, then events until the unit resets it (a new object is made at every boot, so
     attributes are the RAM). `chip.now` is current in every call. All methods may program or erase `chip.flash`, and must
-    let `PowerFailed` pass through.
+    let `PowerLoss` pass through.
     """
 
     def __init__(self, chip: Chip, image: BootImage) -> None:

@@ -22,7 +22,7 @@ from mitherm.virtual.firmware.pvvx_mi import KeyTransfer
 from mitherm.virtual.firmware.pvvx_state import Options, State
 from mitherm.virtual.firmware.settings_store import Setting
 from mitherm.virtual.reactors.extended_ota import ExtendedOta
-from mitherm.virtual.reactors.ota_receiver import OtaEvent, OtaFinished, OtaReceiver, Variant
+from mitherm.virtual.reactors.ota_receiver import OtaEnd, OtaEvent, OtaReceiver, Variant
 
 OTA_LIMIT_S: Final = 16.0
 MARKS_S: Final = 0.013
@@ -234,7 +234,7 @@ class PvvxFirmware(Firmware):
 
     def _follow(self, events: list[OtaEvent]) -> None:
         for event in events:
-            if isinstance(event, OtaFinished):
+            if isinstance(event, OtaEnd):
                 self.last_update = ("accepted", "") if event.accepted else ("error", str(int(event.code)))
                 self.chip.reset(MARKS_S if event.accepted else SECTOR_ERASE_S * event.erased_sectors)
 

@@ -19,7 +19,7 @@ from mitherm.beacon.advert import (
     flags_ad,
     service_data_ad,
 )
-from mitherm.beacon.custom_encode import Measured
+from mitherm.beacon.custom_encode import SensorValues
 from mitherm.beacon.keys import BeaconKey
 from mitherm.model.address import Address
 from mitherm.primitives.secret import Secret
@@ -126,9 +126,9 @@ class Adverts:
         return Address.from_reversed(self._state.chip.flash.read(0x76000, 6))
 
     @property
-    def _measured(self) -> Measured:
+    def _measured(self) -> SensorValues:
         state = self._state
-        return Measured(state.temp_x100, state.humi_x100, state.battery_mv, state.battery_pct)
+        return SensorValues(state.temp_x100, state.humi_x100, state.battery_mv, state.battery_pct)
 
     def _flags(self) -> bytes:
         return flags_ad() if self._state.value("adv_flags") else b""

@@ -26,7 +26,7 @@ from mitherm.virtual.firmware.stock_adverts import (
 from mitherm.virtual.firmware.stock_records import StockRecords
 from mitherm.virtual.firmware.stock_vendor import VendorServices, battery_pct
 from mitherm.virtual.reactors.mi_device import MiDevice
-from mitherm.virtual.reactors.ota_receiver import OtaEvent, OtaFinished, OtaReceiver, OtaStarted, Variant
+from mitherm.virtual.reactors.ota_receiver import OtaEnd, OtaEvent, OtaReceiver, OtaStart, Variant
 
 MARKS_S: Final = 0.013
 SIGNED_S: Final = 3.5
@@ -199,9 +199,9 @@ class StockFirmware(Firmware):
 
     def _follow(self, events: list[OtaEvent]) -> None:
         for event in events:
-            if isinstance(event, OtaFinished):
+            if isinstance(event, OtaEnd):
                 self._finish(event)
-            elif isinstance(event, OtaStarted) and self._gate_closed:
+            elif isinstance(event, OtaStart) and self._gate_closed:
                 self.chip.emit(Terminate())
 
     @property
@@ -213,7 +213,7 @@ class StockFirmware(Firmware):
         locked = not self.mi.authorised and self.rules.locked_limit_s
         self.ota.limit_s = locked or self.rules.limit_s
 
-    def _finish(self, event: OtaFinished) -> None:
+    def _finish(self, event: OtaEnd) -> None:
         """The update is over: the reset follows after what the chip still has to do."""
         self.vendor.clock.log_now(self.vendor.uptime_s)
         if event.accepted:

@@ -20,12 +20,12 @@ _NOTIFICATIONS_ON: Final = b"\x01\x00"
 _ATT_HEADER: Final = 3
 
 
-class NotConnected(Exception):
+class NoConnection(Exception):
     """The client has no connection, or lost it."""
 
 
 class LoopbackClient:
-    """One connection; `disconnect_reason` is the HCI code once it ended. Raises AttError and NotConnected."""
+    """One connection; `disconnect_reason` is the HCI code once it ended. Raises AttError and NoConnection."""
 
     def __init__(
         self,
@@ -105,11 +105,11 @@ class LoopbackClient:
             for characteristic in service.characteristics:
                 if characteristic.handle == handle:
                     return characteristic
-        raise NotConnected(f"no characteristic has handle {handle}")
+        raise NoConnection(f"no characteristic has handle {handle}")
 
     def _linked(self) -> UnitRunner:
         if self._runner is None or not self.is_connected:
-            raise NotConnected("not connected")
+            raise NoConnection("not connected")
         return self._runner
 
     async def _answer_after(self, seconds: float, *, silent: bool = False) -> None:
@@ -121,7 +121,7 @@ class LoopbackClient:
 
     async def _silence(self) -> NoReturn:
         await self._ended.wait()
-        raise NotConnected("the link was lost")
+        raise NoConnection("the link was lost")
 
     def join(self, runner: UnitRunner) -> None:
         """The link stands from now on; what the unit does next, also ending it, is heard."""

@@ -18,7 +18,7 @@ from mitherm.model.sighting import Sighting
 from mitherm.radio.gatt import Radio
 from mitherm.radio.stream import Freshness, SightingStream
 from mitherm.virtual.board.chip import Action, Advertise, AttError, Notify, RequestMtu, Terminate, Vanish
-from mitherm.virtual.loopback.client import SUPERVISION_TIMEOUT, LoopbackClient, NotConnected
+from mitherm.virtual.loopback.client import SUPERVISION_TIMEOUT, LoopbackClient, NoConnection
 from mitherm.virtual.runner import UnitRunner
 from mitherm.virtual.scanner import AdvertisingData
 from mitherm.virtual.unit import Unit
@@ -78,7 +78,7 @@ class Loopback(Radio):
                 return error
             case AttError():
                 return AttRefused(f"the unit refused: ATT error {error.code:#04x}", code=error.code)
-            case NotConnected():
+            case NoConnection():
                 return LinkLost(str(error))
             case _:
                 return None

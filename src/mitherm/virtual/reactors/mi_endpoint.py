@@ -23,7 +23,7 @@ from mitherm.protocol.mi.parcel import (
     LinkParameters,
     ParcelType,
     Single,
-    SingleDone,
+    SingleAck,
     cut,
     decode,
 )
@@ -76,7 +76,7 @@ class Endpoint:
         self._count = 0
         self._sn = 0
         self._single: bytes | None = None
-        self._answer: Acknowledge | SingleDone | None = None
+        self._answer: Acknowledge | SingleAck | None = None
         self._parameters: LinkParameters | None = None
         self._parts = Assembly(0)
         self._payload = PAYLOAD
@@ -121,7 +121,7 @@ class Endpoint:
         match frame:
             case Single() if self._state is State.WAIT_CMD:
                 self._type, self._single = frame.type, frame.data
-            case SingleDone() if self._state is State.WAIT_ACK:
+            case SingleAck() if self._state is State.WAIT_ACK:
                 self._answer, self._state = frame, State.WAIT_CMD
             case LinkParameters(reply=True):
                 self._parameters = frame
@@ -135,7 +135,7 @@ class Endpoint:
         while True:
             yield Wait(lambda: self._type == kind and (self._count > 0 or self._single is not None))
             if self._single is not None:
-                return self._finish(SingleDone(), self._single)[:expected]
+                return self._finish(SingleAck(), self._single)[:expected]
             if self._count <= -(-expected // self._payload):
                 break
             self._notify(Acknowledge(Ack.CANCEL))
@@ -195,17 +195,17 @@ class Endpoint:
         return None
 
     def _send_single(self, frame: Single) -> Job[None]:
-        while not isinstance((yield from self._exchange(frame)), SingleDone):
+        while not isinstance((yield from self._exchange(frame)), SingleAck):
             pass
 
-    def _exchange(self, *frames: Frame) -> Job[Acknowledge | SingleDone]:
+    def _exchange(self, *frames: Frame) -> Job[Acknowledge | SingleAck]:
         for frame in frames:
             self._notify(frame)
         self._state, self._answer = State.WAIT_ACK, None
         yield Wait(lambda: self._answer is not None)
-        return self._answer or SingleDone()
+        return self._answer or SingleAck()
 
-    def _wanted(self, answer: Acknowledge | SingleDone, count: int) -> list[int]:
+    def _wanted(self, answer: Acknowledge | SingleAck, count: int) -> list[int]:
         if not isinstance(answer, Acknowledge) or answer.ack != Ack.LOST:
             return []
         lost = answer.lost if self._generation == 2 else answer.lost[:1]

@@ -65,12 +65,12 @@ class Code(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class OtaStarted:
+class OtaStart:
     """START was executed; stock firmware now looks whether the central is logged in."""
 
 
 @dataclass(frozen=True, slots=True)
-class OtaFinished:
+class OtaEnd:
     """The update is over; the firmware resets the chip.
 
     `accepted` = marks are switched. Code 0 without it: the firmware's callback refused (signature), nothing was changed.
@@ -81,13 +81,13 @@ class OtaFinished:
     erased_sectors: int
 
 
-OtaEvent: TypeAlias = OtaStarted | OtaFinished
+OtaEvent: TypeAlias = OtaStart | OtaEnd
 Accept: TypeAlias = Callable[[int, int], bool]
 """(address of the new bank, index of the last block) -> whether the image may be switched on."""
 
 
 class OtaReceiver:
-    """One write handler with its timer. Created at every boot; lives until `OtaFinished`, then ignores everything.
+    """One write handler with its timer. Created at every boot; lives until `OtaEnd`, then ignores everything.
 
     `limit_s` is the inactivity limit, which the firmware may change on the way; `bank_size` the distance of the two banks. Times are seconds of one clock.
     """
@@ -153,7 +153,7 @@ class OtaReceiver:
         self.last_index = -1
         self._check = False
         self._last_covered = _LAST_UNKNOWN
-        return [OtaStarted()]
+        return [OtaStart()]
 
     def _block(self, block: Block) -> list[OtaEvent]:
         if block.index <= self.last_index:
@@ -215,7 +215,7 @@ class OtaReceiver:
         accepted = self.accept is None or self.accept(self.target, self.last_index)
         if accepted:
             self._switch()
-        return [OtaFinished(Code.SUCCESS, accepted, 0)]
+        return [OtaEnd(Code.SUCCESS, accepted, 0)]
 
     def _switch(self) -> None:
         self._flash.program(self.target + _MARK_AT, _MAGIC[:1])
@@ -227,4 +227,4 @@ class OtaReceiver:
         sectors = 0 if self.last_index < 0 else self.last_index * BLOCK_SIZE // SECTOR_SIZE + 1
         for sector in reversed(range(sectors)):
             self._flash.erase_sector(self.target + sector * SECTOR_SIZE)
-        return [OtaFinished(code, False, sectors)]
+        return [OtaEnd(code, False, sectors)]
