@@ -8,14 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +32,6 @@ PER_EVENT = 9
 NATIVE_MS = 0.2
 LIMIT_S = 5.0
 GOAL = 1.05
-RUNS = 5
 
 
 class Unit:
@@ -122,34 +115,6 @@ def lost_link() -> list[str]:
     return told
 
 
-def startup() -> list[dict[str, Any]]:
-    """Medians of whole processes; what cannot be run yet says why instead of `seconds`."""
-    bare = "import click\n@click.command()\ndef main() -> None: 'Nothing.'\nmain(['--help'])"
-    found = [measured("bare click program", [sys.executable, "-c", bare])]
-    if find_spec("mitherm.__main__") is None:
-        return [*found, {"name": "mitherm", "skipped": "the command line is not built yet"}]
-    mitherm = [sys.executable, "-m", "mitherm"]
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["MITHERM_HOME"] = str(Path(folder) / "home")
-        units = str(Path(folder) / "units")
-        subprocess.run([*mitherm, "virtual", "create", units], capture_output=True, check=False)
-        found.append(measured("mitherm --help", [*mitherm, "--help"]))
-        found.append(measured("mitherm scan", [*mitherm, "--radio", f"virtual:{units}", "scan", "--duration", "0"]))
-    return found
-
-
-def measured(name: str, command: list[str]) -> dict[str, Any]:
-    """Median of some runs in wall-clock seconds."""
-    times = []
-    for _ in range(RUNS):
-        begun = time.perf_counter()
-        result = subprocess.run(command, capture_output=True, check=False)
-        times.append(time.perf_counter() - begun)
-        if result.returncode:
-            return {"name": name, "skipped": f"exit code {result.returncode}"}
-    return {"name": name, "seconds": round(statistics.median(times), 3)}
-
-
 def show(document: dict[str, Any], say: Callable[[str], None] = print) -> None:
     """The same for people."""
     say(f"virtual clock, {PER_EVENT} packets per event; every image was received and compared")
@@ -163,9 +128,6 @@ def show(document: dict[str, Any], say: Callable[[str], None] = print) -> None:
     say("\nlost link")
     for line in document["lost_link"]:
         say(f"  {line}")
-    say(f"\nstart-up, median of {RUNS} processes on this machine")
-    for row in document["startup"]:
-        say(f"  {row['name']:20}" + (f"{row['seconds']:7.3f} s" if "seconds" in row else f"skipped: {row['skipped']}"))
 
 
 def main() -> int:
@@ -173,7 +135,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON document instead of tables")
     as_json = parser.parse_args().json
     found = rows()
-    document = {"rows": found, "lost_link": lost_link(), "startup": startup()}
+    document = {"rows": found, "lost_link": lost_link()}
     if as_json:
         print(json.dumps(document, indent=1))
     else:

@@ -67,6 +67,25 @@ def test_help_reads_no_catalogue() -> None:
     assert not {"mitherm.image.shipped", "asyncio", "bleak", "cryptography"} & set(loaded)
 
 
+def test_help_and_scan_load_nothing_heavy(tmp_path: Path) -> None:
+    """Neither `--help` nor a scan of virtual units loads a library for cryptography, radio, tables or YAML."""
+    units = str(tmp_path / "units")
+    code = "import sys; from mitherm.cli.app import run; print(run(sys.argv[1:])); print(*sys.modules)"
+    environment = {**os.environ, "MITHERM_HOME": str(tmp_path / "home")}
+
+    def lines(*words: str) -> list[str]:
+        command = [sys.executable, "-c", code, *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return done.stdout.splitlines()
+
+    lines("virtual", "create", units)
+    heavy = {"bleak", "bumble", "cattrs", "cryptography", "paho", "rich", "serial", "yaml"}
+    for words in (["--help"], ["--radio", f"virtual:{units}", "scan", "--duration", "0"]):
+        *_, code_line, modules = lines(*words)
+        assert code_line.split()[-1] == "0"
+        assert not heavy & set(modules.split())
+
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "reference" / "python.md").read_text()
 
