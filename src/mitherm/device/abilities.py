@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from mitherm.device.boards import decide_board
 from mitherm.device.observation import SERIAL_LENGTH, Observation
-from mitherm.image.inspection import FileKind, Inspection
 from mitherm.image.recognise import SIGNED_VERSION
 from mitherm.image.recognise import Identity as ImageIdentity
 from mitherm.model import models
 from mitherm.model.family import Family
 from mitherm.model.models import EXTENDED_SINCE, PRODUCTS, Model, Stock, same_version, version_key
-from mitherm.protocol.ota.extended import area_kib
 from mitherm.protocol.ota.packets import BANK_SIZE
+
+if TYPE_CHECKING:
+    from mitherm.image.inspection import Inspection
 
 Build: TypeAlias = Literal["c", "B1.6"]
 """Of stock 2.1.1_0159: two builds share the number."""
@@ -133,10 +134,14 @@ class Abilities:
 
     def needs_extended(self, image: Inspection) -> bool:
         """Whether this image cannot go the plain way: too large for it, or a Zigbee container."""
+        from mitherm.image.inspection import FileKind  # not at start-up: a scan looks at no image
+
         return image.kind is FileKind.ZIGBEE_CONTAINER or image.padded_length > self.bank_size
 
     def area_kib(self, image: Inspection) -> int:
         """KiB to have cleared for it."""
+        from mitherm.protocol.ota.extended import area_kib  # not at start-up: a scan sends no image
+
         version = version_key(self.version or "0.0")
         byte = version[0] << 4 | version[1] if len(version) == 2 else 0xFF
         return area_kib(image.padded_length, version=byte, exact=self.hardware_id in _SMALL_BANK_HARDWARE)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from mitherm.cli.documents import Document
 from mitherm.model.address import Address
 from mitherm.model.family import Family
 from mitherm.ops.hearing.scan import ScannedUnit
-from mitherm.ops.info import UnitInfo
 from mitherm.ops.known import NamedUnit
 from mitherm.store.inventory import KnownUnit
 from mitherm.store.journal import Run
 from mitherm.store.moments import iso
+
+if TYPE_CHECKING:
+    from mitherm.ops.info import UnitInfo  # a scan needs nothing of it
 
 
 def scan(units: Iterable[ScannedUnit]) -> Document:
