@@ -59,8 +59,8 @@ def service_data(data: bytes) -> list[tuple[int, bytes]]:
 
 def local_name(data: bytes) -> str | None:
     """The complete name, else the shortened one, else None; bytes that are not UTF-8 are replaced."""
-    found = {kind: value for kind, value in _walk(data) if kind in (NAME_COMPLETE, NAME_SHORT)}
-    name = found.get(NAME_COMPLETE, found.get(NAME_SHORT))
+    structures = {kind: value for kind, value in _walk(data) if kind in (NAME_COMPLETE, NAME_SHORT)}
+    name = structures.get(NAME_COMPLETE, structures.get(NAME_SHORT))
     return None if name is None else name.decode(errors="replace")
 
 

@@ -29,8 +29,8 @@ def clock_command() -> None:
 @click.pass_obj
 def show(app: App, unit: str, utc: bool) -> int:
     """What the clock of UNIT says, and how far that is from this computer's."""
-    found = on_bench(app, lambda bench: clock.read_clock(bench, unit, basis_of(utc)))
-    return app.finish(documents.clock_reading(found), lambda result: app.terminal.say(_sentence(found)))
+    reading = on_bench(app, lambda bench: clock.read_clock(bench, unit, basis_of(utc)))
+    return app.finish(documents.clock_reading(reading), lambda result: app.terminal.say(_sentence(reading)))
 
 
 @command("set", examples="mitherm clock set A4:C1:38:00:00:01")

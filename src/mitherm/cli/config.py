@@ -47,16 +47,18 @@ _COMFORT: Final = click.option(
 @click.pass_obj
 def show(app: App, unit: str, comfort: bool, profile: bool) -> int:
     """All settings of UNIT."""
-    found = on_bench(app, lambda bench: config.read(bench, unit, comfort=comfort)).shown()
+    settings = on_bench(app, lambda bench: config.read(bench, unit, comfort=comfort)).shown()
 
     def render(result: Mapping[str, Any]) -> None:
         if profile:
-            kept = [(name, one.value) for name, one in found.items() if name not in HARDWARE and name != "name"]
-            sys.stdout.write(profile_text(kept))
+            assignments = [
+                (name, setting.value) for name, setting in settings.items() if name not in HARDWARE and name != "name"
+            ]
+            sys.stdout.write(profile_text(assignments))
         else:
-            app.terminal.facts((name, one.text) for name, one in found.items())
+            app.terminal.facts((name, setting.text) for name, setting in settings.items())
 
-    return app.finish(documents.settings(found.values()), render)
+    return app.finish(documents.settings(settings.values()), render)
 
 
 @command("get", examples="mitherm config get A4:C1:38:00:00:01 advertising_interval")
@@ -67,10 +69,10 @@ def get(app: App, unit: str, name: str) -> int:
     """One setting of UNIT."""
     settings = on_bench(app, lambda bench: config.read(bench, unit, comfort=wants_comfort([name])))
     check_names([name], settings.config)
-    found = settings.shown().get(name)
-    if found is None:
+    setting = settings.shown().get(name)
+    if setting is None:
         raise SettingsError(f"this version of the firmware does not tell {name}")
-    return app.finish(documents.single_setting(found), lambda result: app.terminal.say(found.text))
+    return app.finish(documents.single_setting(setting), lambda result: app.terminal.say(setting.text))
 
 
 @command(
@@ -220,15 +222,15 @@ def finish_changed(app: App, done: config.SettingsChange) -> int:
 def _render_changes(app: App, changes: Sequence[config.Change], *, by_wish: bool = True) -> None:
     if not changes:
         app.terminal.say("No differences.")
-    for one in changes:
-        wanted, after = one.wanted, one.after
+    for change in changes:
+        wanted, after = change.wanted, change.after
         shown = after or wanted
         note = ""
         if after is not None and wanted is not None and after != wanted:
             note = f"   (the unit made this of {wanted.text})"
         elif by_wish and wanted is None:
             note = "   (follows from the others)"
-        app.terminal.say(f"{one.before.name}: {one.before.text} -> {shown.text if shown else ''}{note}")
+        app.terminal.say(f"{change.before.name}: {change.before.text} -> {shown.text if shown else ''}{note}")
 
 
 for _command in (show, get, set_, diff, apply, reset, backup_):

@@ -48,20 +48,20 @@ def fetch(app: App, unit: str, form: str, output: Path | None, database: Path | 
     """
     for path in (output, database):
         _check_place(path)
-    found = on_bench(app, lambda bench: history.fetch(bench, unit, basis_of(utc)))
+    transfer = on_bench(app, lambda bench: history.fetch(bench, unit, basis_of(utc)))
     if output is not None:
-        write_durably(output, _text(found, form).encode())
-    added = merge(database, str(found.address), found.family, found.records) if database is not None else None
-    result = documents.history(found, file=output, database=database, added=added)
+        write_durably(output, _text(transfer, form).encode())
+    added = merge(database, str(transfer.address), transfer.family, transfer.records) if database is not None else None
+    result = documents.history(transfer, file=output, database=database, added=added)
 
     def render(result: Any) -> None:
         if output is None and database is None:
-            sys.stdout.write(_text(found, form))
+            sys.stdout.write(_text(transfer, form))
             return
         if output is not None:
-            app.terminal.say(f"{len(found.records)} records are in {output}.")
+            app.terminal.say(f"{len(transfer.records)} records are in {output}.")
         if database is not None:
-            app.terminal.say(f"{len(found.records)} records fetched, {added} of them new in {database}.")
+            app.terminal.say(f"{len(transfer.records)} records fetched, {added} of them new in {database}.")
 
     return app.finish(result, render)
 

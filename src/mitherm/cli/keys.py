@@ -50,11 +50,11 @@ def keys_command() -> None:
 def list_keys(app: App, reveal: bool) -> int:
     """The keys in use of every unit in the vault."""
     places = open_stores()
-    found = ops.list_keys(places)
+    keys = ops.list_keys(places)
     problems = [problem.message for problem in places.vault.problems()]
     for problem in problems:
         app.terminal.tell(Notice("warning", problem))
-    result = documents.key_list(found, problems, reveal)
+    result = documents.key_list(keys, problems, reveal)
 
     def render(result: Mapping[str, Any]) -> None:
         if result["keys"]:
@@ -84,8 +84,8 @@ def show(app: App, unit: str, reveal: bool) -> int:
         render_keys(app, result)
         for key in result["keys"]:
             app.terminal.say(f"  {key['fingerprint']}  {key['id']}  {key['kind']}")
-        for one in result["backups"]:
-            app.terminal.say(f"  backup {one['id']}: {', '.join(one['contents']) or 'the store was empty'}")
+        for backup in result["backups"]:
+            app.terminal.say(f"  backup {backup['id']}: {', '.join(backup['contents']) or 'the store was empty'}")
 
     return app.finish(result, render)
 
@@ -128,7 +128,7 @@ def import_(
 
     def render(result: Mapping[str, Any]) -> None:
         _render_imported(app, result)
-        units = dict.fromkeys(one.address for one in done.generations)
+        units = dict.fromkeys(generation.address for generation in done.generations)
         app.terminal.suggest(*dict.fromkeys(after_import(open_stores(), unit) for unit in units))
 
     return app.finish(documents.key_import(done, reveal), render)
@@ -191,12 +191,12 @@ def export_(app: App, unit: str | None, target: str, output: Path | None, reveal
     if output is None and not reveal:
         raise UsageProblem("an export is full of keys", hint="-o FILE writes a private file, --reveal prints it")
     address = unit_address(app, unit) if unit is not None else None
-    made = ops.export_keys(open_stores(), target, address)
-    for one in made.left_out:
-        app.terminal.tell(Notice("warning", f"{one} is left out: the vault has no bind key of it"))
+    exported = ops.export_keys(open_stores(), target, address)
+    for left in exported.left_out:
+        app.terminal.tell(Notice("warning", f"{left} is left out: the vault has no bind key of it"))
     if output is not None:
-        _write(output, made.text)
-    result = documents.key_export(made, target, file=output, reveal=reveal)
+        _write(output, exported.text)
+    result = documents.key_export(exported, target, file=output, reveal=reveal)
     return app.finish(result, lambda result: _render_export(app, result))
 
 

@@ -115,7 +115,7 @@ class LiveTable(Sink):
         from rich.text import Text
 
         styles = {"warning": "yellow", "info": "dim"}
-        notices = [Text(f"! {one.text}", style=styles[one.level]) for one in self._notices]
+        notices = [Text(f"! {notice.text}", style=styles[notice.level]) for notice in self._notices]
         footer = self._footer(self._gateway.counters()) if self._gateway is not None else ""
         return Group(self._table(), Text(footer, style="dim"), *notices)
 

@@ -147,7 +147,7 @@ def footer(counters: Counters) -> str:
 
 def _sinks(counters: Counters) -> list[str]:
     dropped, waiting = counters["mitherm_sink_dropped_total/sink"], counters["mitherm_sink_waiting/sink"]
-    found = []
+    sinks = []
     for name, sent in counters["mitherm_sink_sent_total/sink"].items():
         if name == "table":
             continue
@@ -156,5 +156,5 @@ def _sinks(counters: Counters) -> list[str]:
             for number, word in ((waiting[name], "waiting"), (dropped[name], "dropped"))
             if number
         ]
-        found.append(", ".join([f"{name}: {sent:.0f} sent", *more]))
-    return found
+        sinks.append(", ".join([f"{name}: {sent:.0f} sent", *more]))
+    return sinks

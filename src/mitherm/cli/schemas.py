@@ -18,5 +18,5 @@ def schema_names() -> list[str]:
 def schema(name: str) -> JsonSchema:
     """One schema by command; its references are names of other files. Raises FileNotFoundError."""
     file = files("mitherm").joinpath("schemas", f"{name.replace(' ', '_')}.json")
-    found: JsonSchema = json.loads(file.read_text(encoding="utf-8"))
-    return found
+    document: JsonSchema = json.loads(file.read_text(encoding="utf-8"))
+    return document

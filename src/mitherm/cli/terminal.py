@@ -132,9 +132,9 @@ class Terminal:
 
     def facts(self, pairs: Iterable[tuple[str, object]]) -> None:
         """Name and value, one line each; empty values are left out."""
-        known = [(name, value) for name, value in pairs if value not in (None, "")]
-        width = max((len(name) for name, _ in known), default=0)
-        for name, value in known:
+        facts = [(name, value) for name, value in pairs if value not in (None, "")]
+        width = max((len(name) for name, _ in facts), default=0)
+        for name, value in facts:
             self.out.print(f"[dim]{name.ljust(width)}[/]  {_plain(str(value))}")
 
     def say(self, text: str) -> None:

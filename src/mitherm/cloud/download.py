@@ -46,13 +46,13 @@ def download(urls: Sequence[str], limit: int) -> Procedure[bytes]:
 
 def _followed(url: str, limit: int) -> Procedure[Response]:
     """The response behind at most a few redirects, all on the host asked or the publisher's."""
-    asked = urlsplit(url).hostname
+    host = urlsplit(url).hostname
     for _ in range(_HOPS):
         response = yield from send(Request("GET", url, headers=_AGENT, timeout_s=_TIMEOUT_S, limit=limit))
         if response.location is None:
             return response
         url = urljoin(url, response.location)
         parts = urlsplit(url)
-        if parts.hostname != asked and not (parts.scheme == "https" and parts.hostname in PUBLISHER_HOSTS):
-            raise NetworkUnreachable(f"{asked} sends us to another server; not followed", hint="Name a --mirror.")
-    raise NetworkUnreachable(f"{asked} sends us in circles", hint="Name a --mirror.")
+        if parts.hostname != host and not (parts.scheme == "https" and parts.hostname in PUBLISHER_HOSTS):
+            raise NetworkUnreachable(f"{host} sends us to another server; not followed", hint="Name a --mirror.")
+    raise NetworkUnreachable(f"{host} sends us in circles", hint="Name a --mirror.")

@@ -58,7 +58,7 @@ class Access:
     @property
     def pairs(self) -> tuple[KeyGeneration, ...]:
         """Generations that hold token and bind key, and so fill a key record."""
-        return tuple(one for one in self.generations if one.keys.complete)
+        return tuple(generation for generation in self.generations if generation.keys.complete)
 
     @property
     def current_pair(self) -> KeyGeneration | None:
@@ -68,18 +68,21 @@ class Access:
     @property
     def current_bind_key(self) -> KeyGeneration | None:
         """The likeliest keys of stock firmware that read its beacons."""
-        return _current(tuple(one for one in self.generations if one.keys.bind_key is not None))
+        return _current(tuple(generation for generation in self.generations if generation.keys.bind_key is not None))
 
     @property
     def bind_keys(self) -> tuple[Secret, ...]:
         """Every bind key the unit may encrypt with, the likeliest first, beacon keys included; no duplicates."""
-        keys = (one.keys.bind_key for one in (*self.generations, *self.beacon_keys))
+        keys = (generation.keys.bind_key for generation in (*self.generations, *self.beacon_keys))
         return tuple(dict.fromkeys(key for key in keys if key is not None))
 
     def without(self, tokens: Collection[Secret]) -> Access:
         """The same, less the generations of tokens that a unit refused."""
-        return replace(self, generations=tuple(one for one in self.generations if one.keys.token not in tokens))
+        return replace(
+            self,
+            generations=tuple(generation for generation in self.generations if generation.keys.token not in tokens),
+        )
 
 
 def _current(ranked: tuple[KeyGeneration, ...]) -> KeyGeneration | None:
-    return next((one for one in ranked if one.may_be_held), None)
+    return next((generation for generation in ranked if generation.may_be_held), None)

@@ -88,7 +88,7 @@ class Stock:
 
     def runs(self, version: str) -> bool:
         """Whether `version`, in full or in its last four digits, is one of these."""
-        return any(version in (known, known[-_VERSION_DIGITS:]) for known in self.versions)
+        return any(version in (listed, listed[-_VERSION_DIGITS:]) for listed in self.versions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,9 @@ class Model:
         """The group a version belongs to: a known one, else by its age; None without facts."""
         if not self.stock:
             return None
-        known = [group for group in self.stock if version is not None and group.runs(version)]
+        groups = [group for group in self.stock if version is not None and group.runs(version)]
         older = [group for group in self.stock if version is not None and group.begins_by(version)]
-        return (known or older[-1:] or [self.stock[0]])[0]
+        return (groups or older[-1:] or [self.stock[0]])[0]
 
 
 _LYWSD03_STOCK: Final = (
@@ -361,12 +361,12 @@ def boards(name: str | None) -> tuple[Model, ...]:
 
 def candidates(name: str | None, *, version: str | None = None, hardware_id: int | None = None) -> tuple[Model, ...]:
     """The boards a unit may have: by what pvvx found, by its stock version, else all of its name."""
-    found = boards(name)
-    by_id = tuple(model for model in found if hardware_id is not None and hardware_id in model.ids)
+    candidates = boards(name)
+    by_id = tuple(model for model in candidates if hardware_id is not None and hardware_id in model.ids)
     by_version = tuple(
-        model for model in found if version is not None and any(group.runs(version) for group in model.stock)
+        model for model in candidates if version is not None and any(group.runs(version) for group in model.stock)
     )
-    return by_id or by_version or found
+    return by_id or by_version or candidates
 
 
 def board(name: str | None, *, version: str | None = None, hardware_id: int | None = None) -> Model | None:
@@ -415,8 +415,8 @@ def named(advert_name: str | None) -> str | None:
     """The model a name on the air tells, where it tells exactly one; only a hint (custom-firmware.md 1)."""
     if not advert_name:
         return None
-    found = {model.name for model in MODELS if advert_name in model.advert_names or _pvvx_name(model, advert_name)}
-    return found.pop() if len(found) == 1 else None
+    names = {model.name for model in MODELS if advert_name in model.advert_names or _pvvx_name(model, advert_name)}
+    return names.pop() if len(names) == 1 else None
 
 
 def is_name(advert_name: str | None) -> bool:

@@ -214,7 +214,7 @@ class HomeAssistantLayout:
         fields: dict[str, Any] = {"identifiers": [f"mitherm_{unit_id}"]}
         if report.address is not None:
             fields["connections"] = [["bluetooth", str(report.address)]]
-        known = {
+        device = {
             "name": _name(report),
             "manufacturer": "Qingping" if (report.model or "").startswith("CG") else "Xiaomi" if report.model else None,
             "model": report.model,
@@ -223,7 +223,7 @@ class HomeAssistantLayout:
             "sw_version": f"{report.family} {report.version}" if report.version else None,
             "suggested_area": self._areas.get(report.unit),
         }
-        return fields | {name: value for name, value in known.items() if value is not None}
+        return fields | {name: value for name, value in device.items() if value is not None}
 
     def _components(self, unit_id: str, unit: _Unit) -> dict[str, dict[str, Any]]:
         components: dict[str, dict[str, Any]] = {}

@@ -56,8 +56,8 @@ class Inventory:
 
     def by_name(self, name: str) -> tuple[KnownUnit, ...]:
         """All units of that name, whatever the case; more than one is for the caller to settle."""
-        wanted = name.casefold()
-        return tuple(unit for unit in self.units() if unit.name is not None and unit.name.casefold() == wanted)
+        lowered = name.casefold()
+        return tuple(unit for unit in self.units() if unit.name is not None and unit.name.casefold() == lowered)
 
     def by_alias(self, host: str, alias: str) -> KnownUnit | None:
         """The unit that the operating system of `host` calls `alias`."""
@@ -77,7 +77,7 @@ class Inventory:
         board: str | None = None,
     ) -> KnownUnit:
         """The unit was seen; what is None stays as it was, but a version belongs to its family."""
-        told = {
+        observed = {
             "model": model,
             "hardware": hardware,
             "family": family,
@@ -90,7 +90,7 @@ class Inventory:
         def learn(unit: KnownUnit) -> KnownUnit:
             if family is not None and family != unit.family:
                 unit = replace(unit, version=None)
-            facts: dict[str, Any] = {name: fact for name, fact in told.items() if fact is not None}
+            facts: dict[str, Any] = {name: fact for name, fact in observed.items() if fact is not None}
             return replace(unit, **facts, last_seen=utc(now))
 
         return self._change(address, learn)

@@ -34,11 +34,17 @@ def export_keys(target: str, generations: Sequence[KeyGeneration], names: Mappin
         return KeyExport(_json(generations, names), ())
     write = _WRITERS[target]
     rows = [
-        (str(one.address), names.get(one.address, _default_name(one.address)), one.keys.bind_key.reveal().hex())
-        for one in generations
-        if one.keys.bind_key is not None
+        (
+            str(generation.address),
+            names.get(generation.address, _default_name(generation.address)),
+            generation.keys.bind_key.reveal().hex(),
+        )
+        for generation in generations
+        if generation.keys.bind_key is not None
     ]
-    return KeyExport(write(rows), tuple(one.address for one in generations if one.keys.bind_key is None))
+    return KeyExport(
+        write(rows), tuple(generation.address for generation in generations if generation.keys.bind_key is None)
+    )
 
 
 def _ha(rows: Sequence[_Row]) -> str:
@@ -82,17 +88,17 @@ TARGETS: Final = (*_WRITERS, "json")
 def _json(generations: Sequence[KeyGeneration], names: Mapping[Address, str]) -> str:
     rows = [
         {
-            "address": str(one.address),
-            "kind": one.kind,
-            "name": names.get(one.address),
-            "token": one.keys.token.reveal().hex() if one.keys.token else None,
-            "bind_key": one.keys.bind_key.reveal().hex() if one.keys.bind_key else None,
-            "did": one.keys.did,
-            "origin": one.origin,
-            "created": iso(one.created),
-            "confirmed": iso(one.confirmed) if one.confirmed else None,
+            "address": str(generation.address),
+            "kind": generation.kind,
+            "name": names.get(generation.address),
+            "token": generation.keys.token.reveal().hex() if generation.keys.token else None,
+            "bind_key": generation.keys.bind_key.reveal().hex() if generation.keys.bind_key else None,
+            "did": generation.keys.did,
+            "origin": generation.origin,
+            "created": iso(generation.created),
+            "confirmed": iso(generation.confirmed) if generation.confirmed else None,
         }
-        for one in generations
+        for generation in generations
     ]
     return documents.encode({"kind": "mitherm-keys", "keys": rows}).decode()
 

@@ -109,10 +109,10 @@ def _json_entries(text: str) -> list[RawEntry]:
 def _yaml_entries(text: str) -> list[RawEntry]:
     from mitherm.store.yaml_text import read_yaml
 
-    found = []
+    errors = []
     for document in read_yaml(text):
-        found += entries_of(document, _substitutions(document))
-    return found
+        errors += entries_of(document, _substitutions(document))
+    return errors
 
 
 def _substitutions(document: object) -> Mapping[str, str]:

@@ -52,7 +52,7 @@ class Library:
 
     def entries(self) -> tuple[LibraryEntry, ...]:
         """Everything in it, the oldest first. Descriptions that cannot be read are left out and logged."""
-        found = []
+        entries = []
         for path in self._folder.glob("[!.]*.json"):
             try:
                 entry = _entry(documents.read(path, DiskProblem), path.stem)
@@ -60,22 +60,22 @@ class Library:
                 _LOG.warning("%s of the image library is left out: %s", path.name, problem)
                 continue
             if self._data(entry.sha256).exists():
-                found.append(entry)
-        return tuple(sorted(found, key=lambda entry: (entry.added, entry.sha256)))
+                entries.append(entry)
+        return tuple(sorted(entries, key=lambda entry: (entry.added, entry.sha256)))
 
     def find(self, query: str) -> LibraryEntry | None:
         """By name, kind, or the beginning of the SHA-256; of several with one name or kind the one added last.
 
         Raises UsageProblem if a beginning fits several files.
         """
-        entries, wanted = self.entries(), query.casefold()
+        entries, lowered = self.entries(), query.casefold()
         for matches in (
-            [entry for entry in entries if entry.name.casefold() == wanted],
-            [entry for entry in entries if entry.kind.casefold() == wanted],
+            [entry for entry in entries if entry.name.casefold() == lowered],
+            [entry for entry in entries if entry.kind.casefold() == lowered],
         ):
-            if matches and wanted:
+            if matches and lowered:
                 return matches[-1]
-        return _unique([entry for entry in entries if _is_prefix(wanted, entry.sha256)], query)
+        return _unique([entry for entry in entries if _is_prefix(lowered, entry.sha256)], query)
 
     def read(self, entry: LibraryEntry) -> bytes:
         """The file's bytes, proved to be what was added. Raises ImageCorrupt, ImageMissing, DiskProblem."""

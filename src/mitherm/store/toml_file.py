@@ -89,7 +89,7 @@ def _text(problem: BaseException, kind: type | None) -> str:
         case KeyError():
             return "it is missing"
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return f"one of {', '.join(one.value for one in kind)} is wanted"
+        return f"one of {', '.join(member.value for member in kind)} is wanted"
     name = getattr(kind, "__name__", "")
     return f"{_KINDS.get(name, 'a table')} is wanted"
 
@@ -100,9 +100,9 @@ def _hint(problem: BaseException) -> str | None:
 
     for leaf in _leaves(problem):
         if isinstance(leaf, cattrs.ForbiddenExtraKeysError):
-            known = [one.name for one in fields(leaf.cl)]
-            close = difflib.get_close_matches(min(leaf.extra_fields), known, n=1)
-            return f"Did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+            names = [field_.name for field_ in fields(leaf.cl)]
+            close = difflib.get_close_matches(min(leaf.extra_fields), names, n=1)
+            return f"Did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
     return None
 
 

@@ -57,10 +57,10 @@ class Vault:
         """Make keys durable; returns the newest generation instead if it holds them already."""
         if keys.token is None and keys.bind_key is None:
             raise ValueError("neither token nor bind key")
-        known = [one for one in self.generations(address) if one.kind == kind]
-        if known and known[-1].superseded is None and _covers(known[-1].keys, keys):
-            return known[-1]
-        created = _after(utc(now), [one.created for one in known])
+        generations = [one for one in self.generations(address) if one.kind == kind]
+        if generations and generations[-1].superseded is None and _covers(generations[-1].keys, keys):
+            return generations[-1]
+        created = _after(utc(now), [one.created for one in generations])
         name = f"{stamp(created)}-{keys.fingerprint}"
         generation = KeyGeneration(name, address, keys, origin, created, kind, note)
         private_folder(self._unit(address))
@@ -69,7 +69,11 @@ class Vault:
 
     def find(self, address: Address, keys: MiKeys, kind: KeyKind = "mi") -> KeyGeneration | None:
         """The newest generation that holds all of these keys."""
-        matches = (one for one in reversed(self.generations(address)) if one.kind == kind and _covers(one.keys, keys))
+        matches = (
+            generation
+            for generation in reversed(self.generations(address))
+            if generation.kind == kind and _covers(generation.keys, keys)
+        )
         return next(matches, None)
 
     def confirm(self, generation: KeyGeneration, now: datetime) -> KeyGeneration:
@@ -100,11 +104,11 @@ class Vault:
 
     def backup(self, backup: UnitBackup, now: datetime) -> StoredBackup:
         """Make a raw backup durable; returns the newest one instead if that is identical."""
-        known = self.backups(backup.address)
+        backups = self.backups(backup.address)
         digest = backup_digest(backup)
-        if known and backup_digest(known[-1].backup) == digest:
-            return known[-1]
-        created = _after(utc(now), [one.created for one in known])
+        if backups and backup_digest(backups[-1].backup) == digest:
+            return backups[-1]
+        created = _after(utc(now), [one.created for one in backups])
         stored = StoredBackup(f"{stamp(created)}-{digest[:8]}", backup, created)
         folder = self._unit(backup.address) / _BACKUPS
         private_folder(folder.parent)
@@ -187,14 +191,19 @@ class Vault:
         append_line(folder / _MARKS, documents.encode_line(line))
 
     def _generations(self, address: Address) -> tuple[tuple[KeyGeneration, ...], list[StoreError]]:
-        found, problems = _load(self._unit(address), lambda document, name: generation_from(document, name, address))
+        generations, problems = _load(
+            self._unit(address), lambda document, name: generation_from(document, name, address)
+        )
         marks = {name: (mark, at) for name, mark, at in self._marks(address)[0]}
-        marked = [_marked(one, *marks[one.id]) if one.id in marks else one for one in found]
-        return tuple(sorted(marked, key=lambda one: (one.created, one.id))), problems
+        marked = [
+            _marked(generation, *marks[generation.id]) if generation.id in marks else generation
+            for generation in generations
+        ]
+        return tuple(sorted(marked, key=lambda generation: (generation.created, generation.id))), problems
 
     def _marks(self, address: Address) -> tuple[list[tuple[str, _Mark, datetime]], list[StoreError]]:
         path = self._unit(address) / _MARKS
-        found: list[tuple[str, _Mark, datetime]] = []
+        marks: list[tuple[str, _Mark, datetime]] = []
         problems: list[StoreError] = []
         try:
             for line in documents.read_lines(path):
@@ -202,12 +211,12 @@ class Vault:
                     problems.append(line)
                     continue
                 try:
-                    found.append(_mark_from(line))
+                    marks.append(_mark_from(line))
                 except ValueError as problem:
                     problems.append(VaultProblem(f"{path} is damaged: {problem}"))
         except OSError as problem:
             problems.append(VaultProblem(f"cannot read {path}: {problem.strerror}"))
-        return found, problems
+        return marks, problems
 
     def _backups(self, address: Address) -> tuple[tuple[StoredBackup, ...], list[StoreError]]:
         folder = self._unit(address) / _BACKUPS
@@ -216,16 +225,16 @@ class Vault:
 
 
 def _load(folder: Path, parse: Callable[[dict[str, Any], str], _T]) -> tuple[list[_T], list[StoreError]]:
-    found: list[_T] = []
+    values: list[_T] = []
     problems: list[StoreError] = []
     for path in sorted(folder.glob("[!.]*.json")):
         try:
-            found.append(parse(documents.read(path, VaultProblem), path.stem))
+            values.append(parse(documents.read(path, VaultProblem), path.stem))
         except StoreError as problem:
             problems.append(problem)
         except MalformedDocument as problem:
             problems.append(VaultProblem(f"{path} is damaged: {problem}"))
-    return found, problems
+    return values, problems
 
 
 def _mark_from(line: dict[str, Any] | MalformedDocument) -> tuple[str, _Mark, datetime]:

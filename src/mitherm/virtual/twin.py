@@ -75,8 +75,8 @@ def display_on(unit: Unit, boards: Iterable[str], catalogue: Catalogue) -> str:
 
 def _board(facts: TwinFacts) -> str:
     """Empty for the usual one."""
-    known = facts.model != LYWSD03MMC or facts.hardware in HARDWARE
-    return facts.hardware or "" if known else ""
+    decided = facts.model != LYWSD03MMC or facts.hardware in HARDWARE
+    return facts.hardware or "" if decided else ""
 
 
 def _set_up(unit: Unit, settings: tuple[bytes, ...]) -> None:

@@ -45,7 +45,7 @@ def bundle(done: Examination) -> bytes:
         "host": _host(host.host),
         "told": sorted(host.complaint.names),
         "findings": [finding(each) for each in done.findings],
-        "units": [_unit(one) for one in done.evidence if one.unit is not None],
+        "units": [_unit(evidence) for evidence in done.evidence if evidence.unit is not None],
         "journal": [_run(run) for run in host.runs[-RUNS:]],
     }
     text = json.dumps(document, indent=2, ensure_ascii=False)
@@ -54,13 +54,13 @@ def bundle(done: Examination) -> bytes:
 
 def versions() -> dict[str, str | None]:
     """Installed versions of what matters for a diagnosis."""
-    found: dict[str, str | None] = {}
+    versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = None
-    return found
+            versions[name] = None
+    return versions
 
 
 def clean(text: str) -> str:

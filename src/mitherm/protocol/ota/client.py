@@ -112,18 +112,18 @@ def _in_groups(source: Iterator[Block], tally: _Tally) -> Procedure[None]:
 
 def _in_window(source: Iterator[Block], tally: _Tally) -> Procedure[None]:
     """One read is always on its way: it is collected only when the next group is out, so that the air never idles."""
-    asked = 0
+    requested = 0
     for block in source:
         yield from write(OTA, bytes(block))
         sent = block.index + 1
         if sent % _WINDOW == 0 or sent == tally.total:
-            if asked:
+            if requested:
                 yield from finish_read()
-                yield from tally.confirm(asked)
+                yield from tally.confirm(requested)
             yield from begin_read(OTA)
-            asked = sent
+            requested = sent
     yield from finish_read()
-    yield from tally.confirm(asked)
+    yield from tally.confirm(requested)
 
 
 def _await_restart() -> Procedure[None]:

@@ -249,13 +249,13 @@ def read_flash(address: int, length: int) -> Procedure[bytes]:
     """Copy flash with command DE, 18 bytes per question; each question is asked up to twice."""
     yield from set_mtu()
     data = b""
-    asked = 0
+    requested = 0
     while len(data) < length:
         head = b"\xde" + (address + len(data)).to_bytes(3, "little")
         frame = yield from _ask(head, _starting(head, len(head) + 1))
         data += frame[len(head) : len(head) + _PAGE]
-        asked += 1
-        if asked % _REPORT_EVERY == 0 or len(data) >= length:
+        requested += 1
+        if requested % _REPORT_EVERY == 0 or len(data) >= length:
             yield from report(Progress("read-flash", min(len(data), length), length, "bytes"))
     return data[:length]
 

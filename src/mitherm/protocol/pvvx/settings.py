@@ -164,10 +164,10 @@ def _of_comfort(comfort: Comfort) -> list[Setting]:
 
 
 def _with_comfort(comfort: Comfort | None, request: Mapping[str, str]) -> Comfort | None:
-    asked = {name.removeprefix(COMFORT): typed for name, typed in request.items() if name.startswith(COMFORT)}
-    if comfort is None or not asked:
+    limits = {name.removeprefix(COMFORT): typed for name, typed in request.items() if name.startswith(COMFORT)}
+    if comfort is None or not limits:
         return comfort
-    result = replace(comfort, **{name: _hundredths(name, typed) for name, typed in asked.items()})
+    result = replace(comfort, **{name: _hundredths(name, typed) for name, typed in limits.items()})
     if result.temp_lo > result.temp_hi or result.humi_lo > result.humi_hi:
         raise SettingsError("the comfort window ends before it begins")
     return result
