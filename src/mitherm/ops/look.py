@@ -61,8 +61,10 @@ async def _identified(bench: Bench, sighting: Sighting, address: Address, weigh:
 
 
 def _with_advert(observation: Observation, sighting: Sighting) -> Observation:
-    told = true_address(sighting)
-    return observation if told is None else replace(observation, proofs=(*observation.proofs, ("advertised", told)))
+    address = true_address(sighting)
+    return (
+        observation if address is None else replace(observation, proofs=(*observation.proofs, ("advertised", address)))
+    )
 
 
 @asynccontextmanager

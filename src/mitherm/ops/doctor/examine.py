@@ -52,13 +52,19 @@ class Examination:
     def next_commands(self) -> list[str]:
         """What to type next about each unit that was looked at and for which no finding names a command."""
         answered = {finding.unit for finding in self.findings if finding.command is not None}
-        looked_at = [one for one in self.evidence if one.unit is not None and one.observation is not None]
-        return [next_command(one.next_step, str(one.unit)) for one in looked_at if one.unit not in answered]
+        looked_at = [
+            evidence for evidence in self.evidence if evidence.unit is not None and evidence.observation is not None
+        ]
+        return [
+            next_command(evidence.next_step, str(evidence.unit))
+            for evidence in looked_at
+            if evidence.unit not in answered
+        ]
 
     @property
     def units(self) -> list[Address]:
         """Every unit that was examined."""
-        return [one.unit for one in self.evidence if one.unit is not None]
+        return [evidence.unit for evidence in self.evidence if evidence.unit is not None]
 
 
 async def doctor(
@@ -120,8 +126,8 @@ def _listening(bench: Bench, address: Address | None) -> Listening:
 
 def _fleet(bench: Bench, listening: Listening) -> list[Address]:
     """All thermometers that were heard, and all of the inventory."""
-    heard = {unit.address for unit in listening.receiver.units.values() if unit.address is not None}
-    return sorted(heard | {unit.address for unit in bench.stores.inventory.units()})
+    addresses = {unit.address for unit in listening.receiver.units.values() if unit.address is not None}
+    return sorted(addresses | {unit.address for unit in bench.stores.inventory.units()})
 
 
 def _with_radio(bench: Bench, host: Host, listening: Listening) -> Host:

@@ -109,9 +109,9 @@ def serial_ports(
     dev: Path = DEV, sys_class: Path = SYS, access: Callable[[Path, int], bool] = os.access
 ) -> tuple[SerialPort, ...]:
     """USB serial ports, whether we may use them, and their latency."""
-    found = sorted((*dev.glob("ttyUSB*"), *dev.glob("ttyACM*")))
+    devices = sorted((*dev.glob("ttyUSB*"), *dev.glob("ttyACM*")))
     return tuple(
-        SerialPort(str(path), access(path, os.R_OK | os.W_OK), _latency(path.name, sys_class)) for path in found
+        SerialPort(str(path), access(path, os.R_OK | os.W_OK), _latency(path.name, sys_class)) for path in devices
     )
 
 

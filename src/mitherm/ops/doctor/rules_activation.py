@@ -131,9 +131,9 @@ def lost_binding(evidence: Evidence) -> Proof | None:
 def activated_by_tool(evidence: Evidence) -> Proof | None:
     if evidence.stock is None:
         return None
-    refuted = [one for one in evidence.logins if one.from_account and one.answer != "right"]
-    stale = [one for one in refuted if one.token.generation.may_be_held]
-    proven = [one for one in evidence.logins if not one.from_account and one.answer == "right"]
+    refuted = [login for login in evidence.logins if login.from_account and login.answer != "right"]
+    stale = [login for login in refuted if login.token.generation.may_be_held]
+    proven = [login for login in evidence.logins if not login.from_account and login.answer == "right"]
     if stale and proven:
         return because(
             f"the account's token {stale[-1].token.generation.keys.fingerprint} does not open the unit",
@@ -203,7 +203,9 @@ def not_logged_in(evidence: Evidence) -> Proof | None:
 
 def _erased_by_us(evidence: Evidence) -> bool:
     """Whether the keys are gone because the user had them erased here."""
-    newest = max((one.confirmed or one.created for one in evidence.access.generations), default=None)
+    newest = max(
+        (generation.confirmed or generation.created for generation in evidence.access.generations), default=None
+    )
     return any(
         newest is not None and (run.finished or run.started) > newest and erased_keys(run) for run in evidence.runs
     )

@@ -88,11 +88,11 @@ def foreign_identity(evidence: Evidence) -> Proof | None:
     symptoms=("settings-lost",),
 )
 def settings_lost(evidence: Evidence) -> Proof | None:
-    found = evidence.contact.config if evidence.contact is not None else None
-    if found is None or evidence.saved_config is None:
+    config = evidence.contact.config if evidence.contact is not None else None
+    if config is None or evidence.saved_config is None:
         return None
     try:
-        now, saved = Config.from_bytes(found), Config.from_bytes(evidence.saved_config)
+        now, saved = Config.from_bytes(config), Config.from_bytes(evidence.saved_config)
     except DecodeError:
         return None
     if now.version != saved.version:
@@ -145,7 +145,7 @@ def receiver_shows_nothing(evidence: Evidence) -> Proof | None:
             f"{air.encrypted} encrypted beacon(s) heard, and the vault has no bind key of the unit",
             command=FETCH,
         )
-    unread = sorted(one for one in air.formats if one.environmental)
+    unread = sorted(beacon_format for beacon_format in air.formats if beacon_format.environmental)
     if not evidence.says("home-assistant") or not air.heard or not (unread or air.encrypted):
         return None
     return because(

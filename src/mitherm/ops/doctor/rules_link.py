@@ -105,7 +105,7 @@ def vanished(evidence: Evidence) -> Proof | None:
 def stale_services(evidence: Evidence) -> Proof | None:
     if evidence.observation is None:
         return None
-    custom_air = any(one.custom for one in evidence.air.formats)
+    custom_air = any(beacon_format.custom for beacon_format in evidence.air.formats)
     family = evidence.observation.family
     known = custom_air or BeaconFormat.MIBEACON in evidence.air.formats
     if not ((custom_air and family is Family.STOCK) or (known and family.strange)):

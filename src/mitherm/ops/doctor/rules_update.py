@@ -129,8 +129,8 @@ def hardware_string(evidence: Evidence) -> Proof | None:
 
 def _board(evidence: Evidence) -> str | None:
     """As the unit tells it, else as it once did."""
-    told = Abilities.of(evidence.observation).board if evidence.observation is not None else None
-    return told or remembered_board(evidence.known)
+    board = Abilities.of(evidence.observation).board if evidence.observation is not None else None
+    return board or remembered_board(evidence.known)
 
 
 def _blank_rows(evidence: Evidence) -> list[str]:

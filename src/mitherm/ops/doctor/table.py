@@ -30,17 +30,17 @@ def diagnose(evidence: Evidence) -> list[Finding]:
     Of the Mi Home rows only the first that matches is named, and a cause only once although it has several ids.
     """
     about = "host" if evidence.unit is None else "unit"
-    kept: list[Finding] = []
+    findings: list[Finding] = []
     causes = [cause for cause in CAUSES if cause.about == about]
     for cause in sorted(causes, key=lambda cause: (not cause.blinding, not evidence.says(*cause.symptoms))):
-        if any(cause.id in one.also or (_is_row(cause.id) and _is_row(one.id)) for one in kept):
+        if any(cause.id in kept.also or (_is_row(cause.id) and _is_row(kept.id)) for kept in findings):
             continue
         proof = cause.judge(evidence)
         if proof is not None:
-            kept.append(finding(cause, proof, evidence))
+            findings.append(finding(cause, proof, evidence))
             if cause.blinding:
                 break
-    return kept
+    return findings
 
 
 def _is_row(name: str) -> bool:

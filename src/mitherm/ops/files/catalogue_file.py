@@ -93,10 +93,10 @@ def _parsed(path: Path, table: dict[str, Any]) -> Catalogue:
 
 def _check_agreement(path: Path, catalogue: Catalogue, shipped: Catalogue) -> None:
     for entry in catalogue.files:
-        known = shipped.by_file(entry.sha256) or entry
-        wrong = [name for name in _SETTLED if getattr(known, name) != getattr(entry, name)]
+        settled = shipped.by_file(entry.sha256) or entry
+        wrong = [name for name in _SETTLED if getattr(settled, name) != getattr(entry, name)]
         if wrong:
-            raise BadFile(f"{path} contradicts what is known of {known.name} ({', '.join(wrong)})", hint=_HINT)
+            raise BadFile(f"{path} contradicts what is known of {settled.name} ({', '.join(wrong)})", hint=_HINT)
 
 
 def _is_row(row: Any) -> bool:

@@ -40,10 +40,10 @@ def fetch(
     the catalogue describes, NotSupported for dumps, NetworkUnreachable.
     """
     entry = published(images.catalogue, name)
-    kept = next((file for file in images.library.entries() if file.sha256 == entry.sha256), None)
-    spoiled = None if kept is None else _spoiled(images.library, kept)
-    if kept is not None and spoiled is None:
-        return LibraryAddition(kept, new=False)
+    stored = next((file for file in images.library.entries() if file.sha256 == entry.sha256), None)
+    spoiled = None if stored is None else _spoiled(images.library, stored)
+    if stored is not None and spoiled is None:
+        return LibraryAddition(stored, new=False)
     if spoiled is not None:
         tell(Notice("warning", f"{spoiled.message}; fetching it anew"))
     urls = addresses(entry.repository, entry.path, images.catalogue.snapshots.get(entry.repository, "HEAD"), mirror)
@@ -78,8 +78,8 @@ def _check_download(entry: Entry, image: SelectedImage) -> None:
     """Length and SHA-256 are those of the catalogue. Raises ImageCorrupt, which says what kind of wrong."""
     size = image.inspection.size
     if size != entry.size:
-        got = f"more than {entry.size}" if size > entry.size else str(size)
-        raise _refused(f"the download of {entry.name} has {got} bytes instead of {entry.size}")
+        length = f"more than {entry.size}" if size > entry.size else str(size)
+        raise _refused(f"the download of {entry.name} has {length} bytes instead of {entry.size}")
     if image.inspection.sha256 != entry.sha256:
         raise _refused(f"the download of {entry.name} is {_kind_of_wrong(image)}")
 

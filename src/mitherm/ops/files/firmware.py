@@ -56,8 +56,8 @@ class SyntheticImage:
 
 def published_files(images: ImageSource) -> list[PublishedImage]:
     """Every file of the catalogue."""
-    kept = {entry.sha256 for entry in images.library.entries()}
-    return [PublishedImage(entry, entry.sha256 in kept) for entry in images.catalogue.files]
+    stored = {entry.sha256 for entry in images.library.entries()}
+    return [PublishedImage(entry, entry.sha256 in stored) for entry in images.catalogue.files]
 
 
 def inspect_file(images: ImageSource, name: str) -> SelectedImage:
@@ -150,10 +150,10 @@ def _write(path: Path, data: bytes) -> None:
 def keep(images: ImageSource, image: SelectedImage, now: datetime) -> LibraryAddition:
     """Put one image into the library. Raises DiskProblem."""
     inspection = image.inspection
-    known = {entry.sha256 for entry in images.library.entries()}
+    stored = {entry.sha256 for entry in images.library.entries()}
     values = {name: getattr(inspection, attribute) for name, attribute in _FACTS.items()} | {
         "signed": _SIGNED[inspection.signature]
     }
     facts = {name: str(value) for name, value in values.items() if value not in (None, "")}
     entry = images.library.add(image.data, name=image.name, kind=kind_of(inspection), now=now, facts=facts)
-    return LibraryAddition(entry, entry.sha256 not in known)
+    return LibraryAddition(entry, entry.sha256 not in stored)

@@ -70,20 +70,20 @@ def fetch_keys(
             problems.append(event.text)
         service.tell(event)
 
-    found = perform(
+    units = perform(
         _conversation(service.ground, regions, credentials),
         service.web,
         person=service.person,
         tell=tell,
         sleep=service.sleep,
     )
-    if not found:
+    if not units:
         raise KeysMissing(
             f"the account has no Bluetooth thermometer in {_places(regions)}",
             hint="Add the unit in Mi Home first; or the account or its region is another one.",
             result=KeyFetch((), tuple(problems)),
         )
-    return KeyFetch(tuple(_keep(vault, unit, service.ground.clock()) for unit in found), tuple(problems))
+    return KeyFetch(tuple(_keep(vault, unit, service.ground.clock()) for unit in units), tuple(problems))
 
 
 def _conversation(

@@ -111,15 +111,15 @@ async def register_unit(
     """
     _check(bench, address, observation, goal)
     vault = bench.stores.vault
-    kept: list[KeyGeneration] = []
+    generations: list[KeyGeneration] = []
 
     def keep(keys: MiKeys) -> None:
-        kept.append(vault.add(address, keys, ORIGIN, bench.wall()))
+        generations.append(vault.add(address, keys, ORIGIN, bench.wall()))
         bench.tell(StepEnd(StepKind.KEYS, f"new keys {keys.fingerprint} are in the vault, read back from disk"))
 
     async with Link(bench.radio, sighting) as link:
         keys = await run(register(bench.entropy), link, on_event=bench.tell, keeper=keep)
-        generation = vault.confirm(kept[-1], bench.wall())
+        generation = vault.confirm(generations[-1], bench.wall())
         await _prove(bench, link, vault.access(address))
     bench.tell(StepEnd(StepKind.ACTIVATE, f"{address} is activated, DID {keys.did}"))
     return generation

@@ -40,7 +40,7 @@ def everything(vault: Vault, address: Address) -> tuple[KeyGeneration, ...]:
 
 def list_keys(stores: Stores) -> list[KeyGeneration]:
     """The keys in use of every unit in the vault."""
-    return [one for unit in stores.vault.units() if (one := in_use(stores, unit)) is not None]
+    return [generation for unit in stores.vault.units() if (generation := in_use(stores, unit)) is not None]
 
 
 def show_keys(stores: Stores, unit: Address | str) -> tuple[KeyGeneration, ...]:
@@ -67,12 +67,16 @@ def choose(vault: Vault, address: Address, text: str | None) -> KeyGeneration:
         if access.current_pair is None:
             raise KeysMissing(f"the vault has no token and bind key of {address}", hint=_IMPORT_HINT)
         return access.current_pair
-    fitting = [one for one in access.pairs if one.id.startswith(text) or one.keys.fingerprint == text.lower()]
+    fitting = [
+        generation
+        for generation in access.pairs
+        if generation.id.startswith(text) or generation.keys.fingerprint == text.lower()
+    ]
     if not fitting:
         raise KeysMissing(
             f"the vault has no pair {text!r} of {address}", hint=f"`mitherm keys show {address}` lists the ids"
         )
-    if len({one.keys.fingerprint for one in fitting}) > 1:
+    if len({generation.keys.fingerprint for generation in fitting}) > 1:
         raise UsageProblem(f"{text!r} is the beginning of {len(fitting)} ids", hint="give more of it")
     return fitting[0]
 

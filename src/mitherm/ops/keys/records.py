@@ -66,11 +66,11 @@ def records_saved(bench: Bench, address: Address, observation: Observation) -> b
     """Whether the newest backup on disk holds exactly the records the unit shows."""
     if observation.records is None:
         return False
-    wanted = backup_of(address, observation)
+    backup = backup_of(address, observation)
     return any(
-        (one.backup.did_record, one.backup.key_record, one.backup.deleted_records)
-        == (wanted.did_record, wanted.key_record, wanted.deleted_records)
-        for one in bench.stores.vault.backups(address)
+        (stored.backup.did_record, stored.backup.key_record, stored.backup.deleted_records)
+        == (backup.did_record, backup.key_record, backup.deleted_records)
+        for stored in bench.stores.vault.backups(address)
     )
 
 
@@ -139,8 +139,8 @@ async def erase_records(bench: Bench, address: Address, observation: Observation
     if after.records is None or not after.records.empty:
         raise NotVerified("the Mi records are still there after the erase command", hint="repeat the command")
     if observation.records is not None and observation.records.current is not None:
-        gone = bench.stores.vault.find(address, observation.records.current)
-        if gone is not None:
-            bench.stores.vault.supersede(gone, bench.wall())
+        erased = bench.stores.vault.find(address, observation.records.current)
+        if erased is not None:
+            bench.stores.vault.supersede(erased, bench.wall())
     bench.tell(StepEnd(StepKind.ERASE_MI_RECORDS, "DID and keys are gone from the unit"))
     return after

@@ -83,9 +83,9 @@ async def restore(bench: Bench, unit: Address | str, generation: str | None) -> 
     """
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys restore", address, bench.wall, sorted(bench.waivers)) as entry:
-        wanted = choose(bench.stores.vault, address, generation)
+        pair = choose(bench.stores.vault, address, generation)
         seen, records = await _readable(bench, address)
-        replaced = await _replace(bench, address, seen, records, wanted)
+        replaced = await _replace(bench, address, seen, records, pair)
         entry.outcome(replaced.outcome)
         return replaced
 
@@ -125,33 +125,37 @@ async def erase(bench: Bench, unit: Address | str) -> KeyErasure:
 
 async def _readable(bench: Bench, address: Address) -> tuple[Observation, MiRecords]:
     """The unit and its records. Raises NotSupported on firmware that shows none."""
-    seen = (await look(bench, address, ask_bound=False)).observation
-    if seen.family is Family.STOCK:
+    observation = (await look(bench, address, ask_bound=False)).observation
+    if observation.family is Family.STOCK:
         raise NotSupported(
-            f"{seen.label} runs: stock firmware gives its keys to nobody",
+            f"{observation.label} runs: stock firmware gives its keys to nobody",
             hint="import them from your account, or `mitherm bring UNIT --to pvvx`, which saves them on the way",
         )
-    if seen.family is Family.ATC1441:
+    if observation.family is Family.ATC1441:
         raise NotSupported(
-            f"{seen.label} runs: it erased the Mi records when it first started",
+            f"{observation.label} runs: it erased the Mi records when it first started",
             hint="there is nothing to read; Mi Home takes the unit for a new one once it runs stock again",
         )
-    if seen.family is not Family.PVVX:
-        raise NotSupported(f"{seen.label} runs: how it keeps Mi records is not known")
-    if seen.records is None:
+    if observation.family is not Family.PVVX:
+        raise NotSupported(f"{observation.label} runs: how it keeps Mi records is not known")
+    if observation.records is None:
         raise PeerMisbehaved(
             "the unit did not show its Mi records", hint="try again nearer to it; pvvx before 2.1 cannot show them"
         )
-    return seen, seen.records
+    return observation, observation.records
 
 
 async def _save(bench: Bench, address: Address, *, raw: bool = False) -> KeyBackup:
     vault = bench.stores.vault
     before = len(vault.backups(address))
-    made = await save_records(bench, address, raw=raw)
+    backup = await save_records(bench, address, raw=raw)
     stored = vault.backups(address)
-    found = (vault.find(address, keys) for keys in made.key_pairs)
-    return KeyBackup(stored[-1], tuple(one for one in found if one is not None), changed=len(stored) > before)
+    generations = (vault.find(address, keys) for keys in backup.key_pairs)
+    return KeyBackup(
+        stored[-1],
+        tuple(generation for generation in generations if generation is not None),
+        changed=len(stored) > before,
+    )
 
 
 async def _save_or_waive(bench: Bench, address: Address) -> None:
@@ -227,13 +231,15 @@ def _previous(bench: Bench, address: Address, records: MiRecords) -> KeyGenerati
     newest = next(iter(records.previous), None)
     if newest is not None and newest.record != current.record:
         return vault.find(address, newest) or vault.add(address, newest, ORIGIN, bench.wall())
-    others = [one for one in vault.access(address).pairs if one.keys.record != current.record]
+    others = [generation for generation in vault.access(address).pairs if generation.keys.record != current.record]
     if not others:
         raise KeysMissing(
             f"neither {address} nor the vault has a previous pair",
             hint="one boot of stock 1.0.0_0130 removes it from the unit; `mitherm keys import` if you have it elsewhere",
         )
-    return max(others, key=lambda one: (one.superseded is not None, one.superseded or one.created))
+    return max(
+        others, key=lambda generation: (generation.superseded is not None, generation.superseded or generation.created)
+    )
 
 
 def _all_superseded(bench: Bench, address: Address) -> None:

@@ -121,8 +121,8 @@ async def read_link(link: Link, comfort: bool) -> Settings:
 async def _config(link: Link) -> Config:
     """With the layout of the model: those of the clocks name other bits."""
     config = await run(pvvx_client.read_config(), link)
-    found = config.values.get("hw_ver")
-    return replace(config, device_id=found) if found in CLOCK_MODELS else config
+    hw_ver = config.values.get("hw_ver")
+    return replace(config, device_id=hw_ver) if hw_ver in CLOCK_MODELS else config
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -145,19 +145,19 @@ async def change(
         async with pvvx_unit(bench, address) as (link, observation):
             before = await read_link(link, wants_comfort(request))
             request = {name: request[name] for name in request if not lenient or knows(before.config, name)}
-            wanted = before.changed(request)
-            planned = changes_of(before, wanted, None)
+            target = before.changed(request)
+            planned = changes_of(before, target, None)
             if not planned:
                 entry.outcome(Outcome.NOTHING_TO_DO)
                 return SettingsChange(Outcome.NOTHING_TO_DO, ())
-            hidden = _judge(bench, address, observation, before, wanted)
+            hidden = _judge(bench, address, observation, before, target)
             if bench.dry_run:
                 entry.outcome(Outcome.DRY_RUN)
                 return SettingsChange(Outcome.DRY_RUN, tuple(planned))
             bench.stores.vault.check_writable(address)
             entry.step(StepRecord(StepKind.WRITE_SETTINGS))
-            after = await _write(bench, link, before, wanted)
-        done = _done(before, wanted, after, request)
+            after = await _write(bench, link, before, target)
+        done = _done(before, target, after, request)
         keep(bench, address, observation, after)
         if hidden:
             await _find_again(bench, address, hidden)
@@ -200,8 +200,8 @@ async def _write(bench: Bench, link: Link, before: Settings, wanted: Settings) -
 
 def _done(before: Settings, wanted: Settings, after: Settings, request: Iterable[str]) -> SettingsChange:
     changes = changes_of(before, wanted, after)
-    missed = [one for one in changes if one.wanted is not None and one.after != one.wanted]
-    unasked = [one for one in changes if one.before.name not in set(request)]
+    missed = [change for change in changes if change.wanted is not None and change.after != change.wanted]
+    unasked = [change for change in changes if change.before.name not in set(request)]
     return SettingsChange(Outcome.CLAMPED if missed or unasked else Outcome.VERIFIED, tuple(changes))
 
 

@@ -75,32 +75,32 @@ async def backup(bench: Bench, unit: Address | str) -> ConfigBackup:
     with bench.stores.journal.operation("config backup", address, bench.wall) as entry:
         async with pvvx_unit(bench, address):
             pass
-        known = len(bench.stores.vault.backups(address))
+        before = len(bench.stores.vault.backups(address))
         await _save(bench, address)
         stored = bench.stores.vault.backups(address)
-        entry.outcome(Outcome.SAVED if len(stored) > known else Outcome.NOTHING_TO_DO)
-        return ConfigBackup(stored[-1], changed=len(stored) > known)
+        entry.outcome(Outcome.SAVED if len(stored) > before else Outcome.NOTHING_TO_DO)
+        return ConfigBackup(stored[-1], changed=len(stored) > before)
 
 
 async def _save(bench: Bench, address: Address) -> None:
     """Raises PeerMisbehaved where the settings did not come along."""
-    made = await save_records(bench, address, comfort=True)
-    if "55" not in made.replies:
+    backup = await save_records(bench, address, comfort=True)
+    if "55" not in backup.replies:
         raise PeerMisbehaved("the unit did not show its settings", hint="try again nearer to it")
 
 
 async def saved(bench: Bench, unit: Address | str, backup_id: str | None = None) -> dict[str, str]:
     """The request for the settings as the vault knew them at a backup, the newest one by default. Raises NotFound."""
     address = await resolve(bench, unit)
-    found: dict[str, Secret] = {}
+    replies: dict[str, Secret] = {}
     for stored in bench.stores.vault.backups(address):
-        found |= stored.backup.replies
+        replies |= stored.backup.replies
         if backup_id is not None and stored.id.startswith(backup_id):
             break
     else:
-        found = {} if backup_id is not None else found
-    if "55" in found:
-        return _settings_of(found).wishes()
+        replies = {} if backup_id is not None else replies
+    if "55" in replies:
+        return _settings_of(replies).wishes()
     raise NotFound(
         f"the vault has no settings of {address}{' under ' + backup_id if backup_id else ''}",
         hint="`mitherm keys show UNIT` lists its backups; `mitherm config backup UNIT` makes one",
@@ -109,9 +109,9 @@ async def saved(bench: Bench, unit: Address | str, backup_id: str | None = None)
 
 def _settings_of(replies: Mapping[str, Secret]) -> Settings:
     config = Config.from_bytes(replies["55"].reveal())
-    found = config.values.get("hw_ver")
+    hw_ver = config.values.get("hw_ver")
     return Settings(
-        replace(config, device_id=found) if found in CLOCK_MODELS else config,
+        replace(config, device_id=hw_ver) if hw_ver in CLOCK_MODELS else config,
         replies["01"].reveal().decode(errors="replace") if "01" in replies else None,
         Comfort.from_bytes(replies["20"].reveal()) if "20" in replies else None,
     )

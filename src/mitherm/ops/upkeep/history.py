@@ -123,14 +123,14 @@ async def _pvvx(bench: Bench, address: Address, basis: Basis) -> History:
             raise NotSupported(f"pvvx {version_text(version)} stores no records")
         while True:
             known, start = len(merged), len(merged) if version >= START_INDEX_SINCE else 0
-            found: dict[int, Mean] = {}
+            means: dict[int, Mean] = {}
             try:
-                await run(pvvx_client.read_history(start=start, records=found), link, on_event=bench.tell)
+                await run(pvvx_client.read_history(start=start, records=means), link, on_event=bench.tell)
             finally:
-                whole = _until_gap(found, start + 1)
+                whole = _until_gap(means, start + 1)
                 merged = dict.fromkeys([*merged, *whole] if start else [*whole, *merged])
             if len(merged) == known:
-                return len(whole) == len(found)
+                return len(whole) == len(means)
 
     links = await _again(bench, address, attempt, lambda: len(merged))
     records = [_mean(record, basis) for record in reversed(merged)]
@@ -160,16 +160,16 @@ async def _stock(bench: Bench, address: Address, basis: Basis) -> History:
         nonlocal newest
         count = await run(stock.read_count(), link)
         newest = count.newest
-        wanted = range(count.newest - count.stored + 1, count.newest + 1) if count.stored else range(0)
-        first = next((index for index in wanted if index not in merged), None)
+        indices = range(count.newest - count.stored + 1, count.newest + 1) if count.stored else range(0)
+        first = next((index for index in indices if index not in merged), None)
         if first is None:
             return True
-        found: list[stock.HistoryRecord] = []
+        records: list[stock.HistoryRecord] = []
         try:
-            await run(stock.fetch_history(first, records=found), link)
+            await run(stock.fetch_history(first, records=records), link)
         finally:
-            merged.update((record.index, record) for record in found)
-        return all(index in merged for index in wanted)
+            merged.update((record.index, record) for record in records)
+        return all(index in merged for index in indices)
 
     links = await _again(bench, address, attempt, lambda: len(merged))
     records = [merged[index] for index in sorted(merged)]
