@@ -47,11 +47,11 @@ def set_(app: App, unit: str, utc: bool) -> int:
     return app.finish(documents.clock_set(done), lambda result: app.terminal.say(text))
 
 
-def _sentence(found: clock.Clock) -> str:
-    if found.time is None or found.error_s is None:
-        return f"It was never set: it counts {found.unit_s} s."
-    ahead = "ahead" if found.error_s > 0 else "behind"
-    return f"It says {found.time.astimezone():%Y-%m-%d %H:%M:%S %Z}, {abs(found.error_s):.1f} s {ahead}."
+def _sentence(reading: clock.Clock) -> str:
+    if reading.time is None or reading.error_s is None:
+        return f"It was never set: it counts {reading.unit_s} s."
+    ahead = "ahead" if reading.error_s > 0 else "behind"
+    return f"It says {reading.time.astimezone():%Y-%m-%d %H:%M:%S %Z}, {abs(reading.error_s):.1f} s {ahead}."
 
 
 for _command in (show, set_):

@@ -76,10 +76,10 @@ def _check_place(path: Path | None) -> None:
         raise FileMissing(f"there is no directory {path.parent}")
 
 
-def _text(found: history.History, form: str) -> str:
+def _text(transfer: history.History, form: str) -> str:
     if form == "csv":
-        return to_csv(found.family, found.records)
-    return json.dumps(documents.history_file(found), indent=1) + "\n"
+        return to_csv(transfer.family, transfer.records)
+    return json.dumps(documents.history_file(transfer), indent=1) + "\n"
 
 
 @command("clear", examples="mitherm history clear A4:C1:38:00:00:01")

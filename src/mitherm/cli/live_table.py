@@ -134,7 +134,7 @@ class LiveTable(Sink):
         for name in ("sends", "key"):
             table.add_column(name, no_wrap=True)
         ages = self._gateway.ages() if self._gateway is not None else {}
-        for report in sorted(self._latest.values(), key=lambda one: (one.name or "~", one.unit)):
+        for report in sorted(self._latest.values(), key=lambda value: (value.name or "~", value.unit)):
             table.add_row(*self._row(report, ages.get(report.unit, 0.0)), style="" if report.available else "dim")
         return table
 

@@ -42,7 +42,7 @@ class Access:
     @property
     def tokens(self) -> tuple[LoginToken, ...]:
         """Every token worth a try, the likeliest first; the same one again for each generation that has it."""
-        tokens = ((one.keys.login_token, one) for one in self.generations)
+        tokens = ((item.keys.login_token, item) for item in self.generations)
         return tuple(LoginToken(token, generation) for token, generation in tokens if token is not None)
 
     @property

@@ -81,7 +81,7 @@ class MiKeys:
         return hashlib.sha256(b"mitherm-fingerprint" + raw).hexdigest()[:8]
 
 
-def _length_message(what: str, expected: int, got: int) -> str:
-    mixed = {TOKEN_LENGTH: "a token", BIND_KEY_LENGTH: "a bind key"}.get(got)
-    tail = f"; {got} bytes is the length of {mixed}: were the two swapped?" if mixed else ""
-    return f"a {what} has {expected} bytes ({2 * expected} hex digits), not {got}{tail}"
+def _length_message(what: str, expected: int, length: int) -> str:
+    mixed = {TOKEN_LENGTH: "a token", BIND_KEY_LENGTH: "a bind key"}.get(length)
+    tail = f"; {length} bytes is the length of {mixed}: were the two swapped?" if mixed else ""
+    return f"a {what} has {expected} bytes ({2 * expected} hex digits), not {length}{tail}"

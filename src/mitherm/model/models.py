@@ -397,11 +397,11 @@ def account_line(version: str) -> bool:
     return not version.startswith(("0.", "1."))
 
 
-def same_version(one: str | None, other: str | None) -> bool:
+def same_version(model: str | None, other: str | None) -> bool:
     """Whether two readings mean one version: MJWSD models tell 0009 of 2.1.1_0009."""
-    if one is None or other is None:
-        return one == other
-    short, full = sorted((one, other), key=len)
+    if model is None or other is None:
+        return model == other
+    short, full = sorted((model, other), key=len)
     return short == full or (len(short) == _VERSION_DIGITS and full.endswith("_" + short))
 
 

@@ -78,8 +78,8 @@ def after_login(unit: Address | str) -> str:
 
 def after_import(stores: Stores, unit: Address) -> str:
     """What to type once keys are in the vault: a token is tried, a bind key reads beacons."""
-    known = stores.inventory.get(unit)
-    custom = known is not None and known.family is not None and known.family.custom
+    stored = stores.inventory.get(unit)
+    custom = stored is not None and stored.family is not None and stored.family.custom
     return NextStep.LOGIN.command(unit) if stores.vault.access(unit).can_log_in and not custom else MONITOR
 
 

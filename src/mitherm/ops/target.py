@@ -44,13 +44,13 @@ def named(inventory: Inventory, text: str) -> Address | None:
         return _only({unit.address for unit in inventory.by_name(text)}, text)
 
 
-def _only(known: set[Address], text: str) -> Address | None:
-    if len(known) > 1:
+def _only(matches: set[Address], text: str) -> Address | None:
+    if len(matches) > 1:
         raise UsageProblem(
-            f"{len(known)} units are called {text!r}: {', '.join(sorted(map(str, known)))}",
+            f"{len(matches)} units are called {text!r}: {', '.join(sorted(map(str, matches)))}",
             hint="name the address, so that the right one is changed",
         )
-    return next(iter(known), None)
+    return next(iter(matches), None)
 
 
 async def _advertised(bench: Bench, name: str) -> set[Address]:

@@ -89,7 +89,7 @@ class Radio(Protocol):
 
     async def find(self, address: Address, timeout_s: float) -> Sighting:
         """The next report of one unit. Raises DeviceNotFound."""
-        return await self.first(lambda seen: true_address(seen) == address, timeout_s, str(address))
+        return await self.first(lambda sighting: true_address(sighting) == address, timeout_s, str(address))
 
     async def first(self, accept: Callable[[Sighting], bool], timeout_s: float, what: str) -> Sighting:
         """The next report that `accept` likes. Raises DeviceNotFound naming `what`."""

@@ -57,10 +57,10 @@ class Vault:
         """Make keys durable; returns the newest generation instead if it holds them already."""
         if keys.token is None and keys.bind_key is None:
             raise ValueError("neither token nor bind key")
-        generations = [one for one in self.generations(address) if one.kind == kind]
+        generations = [item for item in self.generations(address) if item.kind == kind]
         if generations and generations[-1].superseded is None and _covers(generations[-1].keys, keys):
             return generations[-1]
-        created = _after(utc(now), [one.created for one in generations])
+        created = _after(utc(now), [item.created for item in generations])
         name = f"{stamp(created)}-{keys.fingerprint}"
         generation = KeyGeneration(name, address, keys, origin, created, kind, note)
         private_folder(self._unit(address))
@@ -88,8 +88,8 @@ class Vault:
 
     def generations(self, address: Address) -> tuple[KeyGeneration, ...]:
         """All readable generations of a unit, oldest first."""
-        found, _ = self._generations(address)
-        return found
+        generations, _ = self._generations(address)
+        return generations
 
     def access(self, address: Address) -> Access:
         """What these keys open: the one answer to "can we log in", "which keys read it", "what is current"."""
@@ -108,7 +108,7 @@ class Vault:
         digest = backup_digest(backup)
         if backups and backup_digest(backups[-1].backup) == digest:
             return backups[-1]
-        created = _after(utc(now), [one.created for one in backups])
+        created = _after(utc(now), [item.created for item in backups])
         stored = StoredBackup(f"{stamp(created)}-{digest[:8]}", backup, created)
         folder = self._unit(backup.address) / _BACKUPS
         private_folder(folder.parent)
@@ -118,8 +118,8 @@ class Vault:
 
     def backups(self, address: Address) -> tuple[StoredBackup, ...]:
         """All readable backups of a unit, oldest first."""
-        found, _ = self._backups(address)
-        return found
+        errors, _ = self._backups(address)
+        return errors
 
     # --- the whole ----------------------------------------------------------------------------------------------------
 
@@ -129,11 +129,11 @@ class Vault:
 
     def problems(self) -> tuple[StoreError, ...]:
         """One error for each file that could not be used: VaultProblem, or SchemaTooNew for a newer mitherm's."""
-        found: list[StoreError] = []
+        errors: list[StoreError] = []
         for address in self.units():
             for _, problems in (self._generations(address), self._marks(address), self._backups(address)):
-                found += problems
-        return tuple(found)
+                errors += problems
+        return tuple(errors)
 
     def copy(self, folder: Path) -> Vault:
         """An independent vault in `folder`, marks and backups and all: what a rehearsal works on."""
@@ -163,7 +163,7 @@ class Vault:
                 return 0, age
             return (1, age) if generation.confirmed is None else (2, order[generation.id])
 
-        entries = enumerate(one for one in self.generations(address) if one.kind == kind)
+        entries = enumerate(item for item in self.generations(address) if item.kind == kind)
         return tuple(generation for _, generation in sorted(entries, key=likelihood, reverse=True))
 
     def _unit(self, address: Address) -> Path:
@@ -221,7 +221,7 @@ class Vault:
     def _backups(self, address: Address) -> tuple[tuple[StoredBackup, ...], list[StoreError]]:
         folder = self._unit(address) / _BACKUPS
         found, problems = _load(folder, lambda document, name: backup_from(document, name, address))
-        return tuple(sorted(found, key=lambda one: (one.created, one.id))), problems
+        return tuple(sorted(found, key=lambda item: (item.created, item.id))), problems
 
 
 def _load(folder: Path, parse: Callable[[dict[str, Any], str], _T]) -> tuple[list[_T], list[StoreError]]:
@@ -255,9 +255,9 @@ def _marked(generation: KeyGeneration, mark: _Mark, at: datetime) -> KeyGenerati
     return replace(generation, superseded=at)
 
 
-def _covers(known: MiKeys, keys: MiKeys) -> bool:
+def _covers(marks: MiKeys, keys: MiKeys) -> bool:
     """Whether everything `keys` tells is known already."""
-    pairs = ((known.token, keys.token), (known.bind_key, keys.bind_key), (known.did, keys.did))
+    pairs = ((marks.token, keys.token), (marks.bind_key, keys.bind_key), (marks.did, keys.did))
     return all(new is None or new == old for old, new in pairs)
 
 

@@ -99,10 +99,10 @@ def _host(host: Host) -> Document:
     }
 
 
-def _unit(one: Evidence) -> Document:
-    air, contact, observation = one.air, one.contact, one.observation
+def _unit(evidence: Evidence) -> Document:
+    air, contact, observation = evidence.air, evidence.contact, evidence.observation
     return {
-        "address": str(one.unit),
+        "address": str(evidence.unit),
         "air": {
             "listened_s": round(air.listened_s, 1),
             "adverts": air.adverts,
@@ -128,10 +128,10 @@ def _unit(one: Evidence) -> Document:
         "registered": observation.registered if observation is not None else None,
         "keys": [
             {"fingerprint": key.keys.fingerprint, "origin": key.origin, "kind": key.kind}
-            for key in sorted((*one.access.generations, *one.access.beacon_keys), key=lambda key: key.created)
+            for key in sorted((*evidence.access.generations, *evidence.access.beacon_keys), key=lambda key: key.created)
         ],
         "logins": [
-            {"fingerprint": each.token.generation.keys.fingerprint, "answer": each.answer} for each in one.logins
+            {"fingerprint": each.token.generation.keys.fingerprint, "answer": each.answer} for each in evidence.logins
         ],
     }
 

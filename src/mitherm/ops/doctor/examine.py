@@ -152,7 +152,7 @@ def _about_host(bench: Bench, complaint: Complaint, host: Host, listening: Liste
 async def _about_unit(
     bench: Bench, complaint: Complaint, host: Host, listening: Listening, address: Address
 ) -> Evidence:
-    known = bench.stores.inventory.get(address)
+    unit = bench.stores.inventory.get(address)
     access = bench.stores.vault.access(address)
     sighting = listening.sighting(address)
     answers = await contact(bench, address, sighting, history="history" in complaint.names) if sighting else None
@@ -166,7 +166,7 @@ async def _about_unit(
         access=access,
         saved_config=_saved_config(bench, address),
         runs=bench.stores.journal.runs(address=address),
-        known=known,
+        known=unit,
         catalogue=bench.catalogue,
     )
 

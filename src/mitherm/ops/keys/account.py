@@ -95,9 +95,9 @@ def _conversation(
 
 
 def _keep(vault: Vault, unit: AccountUnit, epoch_s: float) -> AccountKeys:
-    known = {known.id for known in vault.access(unit.address).generations}
+    ids = {stored.id for stored in vault.access(unit.address).generations}
     generation = vault.add(unit.address, unit.keys, ORIGIN, datetime.fromtimestamp(epoch_s, UTC), note=unit.name)
-    return AccountKeys(generation, unit.name, unit.model, unit.region, generation.id not in known)
+    return AccountKeys(generation, unit.name, unit.model, unit.region, generation.id not in ids)
 
 
 def _places(regions: Sequence[str]) -> str:

@@ -136,9 +136,9 @@ def _stored(
 
 def _store(stores: Stores, entry: ImportedKeys, now: datetime) -> tuple[KeyGeneration, bool]:
     """The generation that holds the keys, and whether it is new."""
-    known = stores.vault.find(entry.address, entry.keys, entry.kind)
-    if known is not None and known.may_be_held:
-        return known, False
+    stored = stores.vault.find(entry.address, entry.keys, entry.kind)
+    if stored is not None and stored.may_be_held:
+        return stored, False
     with stores.journal.operation("keys import", entry.address, lambda: now) as journal:
         generation = stores.vault.add(entry.address, entry.keys, entry.source, now, kind=entry.kind)
         journal.outcome(Outcome.IMPORTED)
@@ -185,7 +185,7 @@ def export_keys(stores: Stores, target: str, unit: Address | str | None = None) 
     if not usable:
         whose = f" of {units[0]}" if unit is not None else ""
         raise KeysMissing(f"the vault has no keys{whose} to export", hint=_IMPORT_HINT)
-    names = {known.address: known.name for known in stores.inventory.units() if known.name is not None}
+    names = {stored.address: stored.name for stored in stores.inventory.units() if stored.name is not None}
     written = write_keys(target, generations, names)
     return ExportedKeys(written.text, usable, written.left_out)
 

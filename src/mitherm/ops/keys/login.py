@@ -63,11 +63,11 @@ async def logged_in(bench: Bench, address: Address) -> AsyncIterator[tuple[Link,
 
 def _without_token(bench: Bench, address: Address) -> str:
     """What leads on, as far as the unit is known without a look at it."""
-    known = bench.stores.inventory.get(address)
-    if known is None or known.family is None:
+    unit = bench.stores.inventory.get(address)
+    if unit is None or unit.family is None:
         return f"{KEYS_HINT}; `{next_command(None, address)}` tells what else is possible"
-    abilities = Abilities.known(known.family, known.model, known.version)
-    step = next_step(abilities, Access(), known.bound)
+    abilities = Abilities.known(unit.family, unit.model, unit.version)
+    step = next_step(abilities, Access(), unit.bound)
     if step is NextStep.KEYS_NEEDED:
         renew = f"; `{NextStep.ACTIVATE.command(address)} --replace-keys` makes new ones, and Mi Home loses the unit"
         return KEYS_HINT + (renew if abilities.generation == 1 else "")

@@ -84,8 +84,8 @@ async def restore(bench: Bench, unit: Address | str, generation: str | None) -> 
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys restore", address, bench.wall, sorted(bench.waivers)) as entry:
         pair = choose(bench.stores.vault, address, generation)
-        seen, records = await _readable(bench, address)
-        replaced = await _replace(bench, address, seen, records, pair)
+        observation, records = await _readable(bench, address)
+        replaced = await _replace(bench, address, observation, records, pair)
         entry.outcome(replaced.outcome)
         return replaced
 
@@ -94,8 +94,8 @@ async def swap(bench: Bench, unit: Address | str) -> KeyReplacement:
     """Bring back the previous pair: the newest superseded one in the unit, else the newest other one in the vault."""
     address = await resolve(bench, unit)
     with bench.stores.journal.operation("keys swap", address, bench.wall, sorted(bench.waivers)) as entry:
-        seen, records = await _readable(bench, address)
-        replaced = await _replace(bench, address, seen, records, _previous(bench, address, records))
+        observation, records = await _readable(bench, address)
+        replaced = await _replace(bench, address, observation, records, _previous(bench, address, records))
         entry.outcome(replaced.outcome)
         return replaced
 
@@ -168,40 +168,44 @@ async def _save_or_waive(bench: Bench, address: Address) -> None:
 
 
 async def _replace(
-    bench: Bench, address: Address, seen: Observation, records: MiRecords, wanted: KeyGeneration
+    bench: Bench, address: Address, observation: Observation, records: MiRecords, generation: KeyGeneration
 ) -> KeyReplacement:
     """Make `wanted` the pair in use: saved, guarded, asked, written, read back."""
     current = _check_not_empty(address, records)
     vault = bench.stores.vault
-    did = _did_to_write(bench, records, wanted.keys)
-    if current.record == wanted.keys.record and did is None:
-        return KeyReplacement(vault.confirm(wanted, bench.wall()), wanted, Outcome.NOTHING_TO_DO)
+    did = _did_to_write(bench, records, generation.keys)
+    if current.record == generation.keys.record and did is None:
+        return KeyReplacement(vault.confirm(generation, bench.wall()), generation, Outcome.NOTHING_TO_DO)
     if bench.dry_run:
-        return KeyReplacement(wanted, wanted, Outcome.DRY_RUN)
+        return KeyReplacement(generation, generation, Outcome.DRY_RUN)
     await _save(bench, address)
     before = vault.find(address, current)
     if before is None:
         raise KeysMissing("the pair in the unit is not in the vault", hint="`mitherm keys backup UNIT`")
-    enforce(RULES, Case("erase", address, seen, records_saved=records_saved(bench, address, seen)), bench.waivers)
-    _agree(bench, f"{address}: replace the keys {current.fingerprint} by {wanted.keys.fingerprint}?")
-    return await _write(bench, address, did, wanted, before)
+    enforce(
+        RULES,
+        Case("erase", address, observation, records_saved=records_saved(bench, address, observation)),
+        bench.waivers,
+    )
+    _agree(bench, f"{address}: replace the keys {current.fingerprint} by {generation.keys.fingerprint}?")
+    return await _write(bench, address, did, generation, before)
 
 
 async def _write(
-    bench: Bench, address: Address, did: bytes | None, wanted: KeyGeneration, before: KeyGeneration
+    bench: Bench, address: Address, did: bytes | None, generation: KeyGeneration, before: KeyGeneration
 ) -> KeyReplacement:
-    bench.tell(StepStart(StepKind.WRITE_KEYS, f"{wanted.keys.fingerprint} into {address}"))
+    bench.tell(StepStart(StepKind.WRITE_KEYS, f"{generation.keys.fingerprint} into {address}"))
     async with Link(bench.radio, await find(bench, address)) as link:
         try:
-            await run(set_keys(did, Secret(wanted.keys.record)), link, on_event=bench.tell)
+            await run(set_keys(did, Secret(generation.keys.record)), link, on_event=bench.tell)
         except PeerMisbehaved as problem:
             problem.device = "unknown"
             raise
     vault = bench.stores.vault
-    if before.keys.record != wanted.keys.record:
+    if before.keys.record != generation.keys.record:
         vault.supersede(before, bench.wall())
-    confirmed = vault.confirm(wanted, bench.wall())
-    bench.tell(StepEnd(StepKind.WRITE_KEYS, f"{address} holds {wanted.keys.fingerprint}, read back from the unit"))
+    confirmed = vault.confirm(generation, bench.wall())
+    bench.tell(StepEnd(StepKind.WRITE_KEYS, f"{address} holds {generation.keys.fingerprint}, read back from the unit"))
     return KeyReplacement(confirmed, before, Outcome.VERIFIED)
 
 

@@ -166,31 +166,31 @@ async def change(
 
 
 def _judge(
-    bench: Bench, address: Address, observation: Observation, before: Settings, wanted: Settings
+    bench: Bench, address: Address, observation: Observation, before: Settings, target: Settings
 ) -> tuple[str, ...]:
     """Names of the settings after which the unit may be out of reach. Raises GuardRefused, NotSupported."""
     if before.config.version < WRITABLE_SINCE:
         raise NotSupported(f"the settings of pvvx {version_text(before.config.version)} can only be read")
-    touched = set(before.differences(wanted))
-    hidden = hiding(before.config, wanted.config)
+    touched = set(before.differences(target))
+    hidden = hiding(before.config, target.config)
     hardware, display = tuple(sorted(touched & HARDWARE)), tuple(sorted(touched & DISPLAY))
     case = Case("configure", address, observation, hides=hidden, hardware=hardware, display=display)
     enforce(RULES, case, bench.waivers)
     return hidden
 
 
-async def _write(bench: Bench, link: Link, before: Settings, wanted: Settings) -> Settings:
+async def _write(bench: Bench, link: Link, before: Settings, target: Settings) -> Settings:
     """Everything that differs, once each; the name last, since the unit restarts after it."""
-    names = before.differences(wanted)
+    names = before.differences(target)
     bench.tell(StepStart(StepKind.WRITE_SETTINGS, ", ".join(names)))
     try:
-        if wanted.comfort is not None and wanted.comfort != before.comfort:
-            await run(pvvx_client.write_comfort(wanted.comfort), link)
-        if wanted.config != before.config:
-            await run(pvvx_client.write_config(wanted.config), link)
-        if wanted.name is not None and wanted.name != before.name:
-            await run(pvvx_client.set_name(wanted.name), link)
-        after = await read_link(link, comfort=wanted.comfort is not None)
+        if target.comfort is not None and target.comfort != before.comfort:
+            await run(pvvx_client.write_comfort(target.comfort), link)
+        if target.config != before.config:
+            await run(pvvx_client.write_config(target.config), link)
+        if target.name is not None and target.name != before.name:
+            await run(pvvx_client.set_name(target.name), link)
+        after = await read_link(link, comfort=target.comfort is not None)
     except (LinkError, ProtocolError) as problem:
         problem.device = "unknown"
         raise
@@ -198,8 +198,8 @@ async def _write(bench: Bench, link: Link, before: Settings, wanted: Settings) -
     return after
 
 
-def _done(before: Settings, wanted: Settings, after: Settings, request: Iterable[str]) -> SettingsChange:
-    changes = changes_of(before, wanted, after)
+def _done(before: Settings, target: Settings, after: Settings, request: Iterable[str]) -> SettingsChange:
+    changes = changes_of(before, target, after)
     missed = [change for change in changes if change.wanted is not None and change.after != change.wanted]
     unasked = [change for change in changes if change.before.name not in set(request)]
     return SettingsChange(Outcome.CLAMPED if missed or unasked else Outcome.VERIFIED, tuple(changes))
@@ -209,9 +209,9 @@ def changes_of(before: Settings, wanted: Settings, after: Settings | None) -> li
     """Settings that were to change, or did."""
     was, asked, now = before.shown(), wanted.shown(), after.shown() if after is not None else {}
     return [
-        Change(one, asked[name] if asked[name] != one else None, now.get(name))
-        for name, one in was.items()
-        if asked[name] != one or now.get(name, one) != one
+        Change(change, asked[name] if asked[name] != change else None, now.get(name))
+        for name, change in was.items()
+        if asked[name] != change or now.get(name, change) != change
     ]
 
 

@@ -122,14 +122,14 @@ async def _pvvx(bench: Bench, address: Address, basis: Basis) -> History:
         if version < HISTORY_SINCE:
             raise NotSupported(f"pvvx {version_text(version)} stores no records")
         while True:
-            known, start = len(merged), len(merged) if version >= START_INDEX_SINCE else 0
+            count, start = len(merged), len(merged) if version >= START_INDEX_SINCE else 0
             means: dict[int, Mean] = {}
             try:
                 await run(pvvx_client.read_history(start=start, records=means), link, on_event=bench.tell)
             finally:
                 whole = _until_gap(means, start + 1)
                 merged = dict.fromkeys([*merged, *whole] if start else [*whole, *merged])
-            if len(merged) == known:
+            if len(merged) == count:
                 return len(whole) == len(means)
 
     links = await _again(bench, address, attempt, lambda: len(merged))
@@ -137,10 +137,10 @@ async def _pvvx(bench: Bench, address: Address, basis: Basis) -> History:
     return History(address, Family.PVVX, tuple(records), links)
 
 
-def _until_gap(found: dict[int, Mean], first: int) -> list[Mean]:
+def _until_gap(means: dict[int, Mean], first: int) -> list[Mean]:
     """The records from number `first` on, up to the first one that got lost."""
     whole: list[Mean] = []
-    while (record := found.get(first + len(whole))) is not None:
+    while (record := means.get(first + len(whole))) is not None:
         whole.append(record)
     return whole
 
@@ -174,7 +174,7 @@ async def _stock(bench: Bench, address: Address, basis: Basis) -> History:
     links = await _again(bench, address, attempt, lambda: len(merged))
     records = [merged[index] for index in sorted(merged)]
     span = newest - records[0].index + 1 if records else 0
-    return History(address, Family.STOCK, tuple(_hour(one, basis) for one in records), links, span - len(records))
+    return History(address, Family.STOCK, tuple(_hour(entry, basis) for entry in records), links, span - len(records))
 
 
 def _hour(record: stock.HistoryRecord, basis: Basis) -> HourRecord:

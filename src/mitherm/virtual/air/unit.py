@@ -113,14 +113,14 @@ class AirUnit:
             pdu = kind(attribute_handle=value.handle, attribute_value=data[: connection.att_mtu - 3])
             server.send_gatt_pdu(connection, bytes(pdu))
 
-    def _request_parameters(self, connection: Any, wanted: RequestParameters) -> None:
+    def _request_parameters(self, connection: Any, parameters: RequestParameters) -> None:
         manager = self._device.l2cap_channel_manager
         request = l2cap.L2CAP_Connection_Parameter_Update_Request(
             identifier=manager.next_identifier(connection),
-            interval_min=wanted.minimum,
-            interval_max=wanted.maximum,
-            latency=wanted.latency,
-            timeout=wanted.timeout,
+            interval_min=parameters.minimum,
+            interval_max=parameters.maximum,
+            latency=parameters.latency,
+            timeout=parameters.timeout,
         )
         manager.send_control_frame(connection, l2cap.L2CAP_LE_SIGNALING_CID, request)
 

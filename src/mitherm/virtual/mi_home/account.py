@@ -189,7 +189,7 @@ class MiHome:
     def _decide(self, address: Address, did: str | None) -> Decision:
         entry = self._entry(address)
         cloud = CloudEntry(entry.owner, entry.deleted, entry.sticky) if entry is not None else None
-        issued = [known for known, whose in self.issued if whose == str(address)]
+        issued = [issued_did for issued_did, unit in self.issued if unit == str(address)]
         return decide(did, issued_here=issued, entry=cloud)
 
     def _count_down(self, name: str) -> bool:

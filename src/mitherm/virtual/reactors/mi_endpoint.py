@@ -169,13 +169,13 @@ class Endpoint:
             missing = sorted([*missing, *(sn for sn, block in self._parts.blocks.items() if block == hole)])
         return missing
 
-    def _ask(self, wanted: list[int]) -> Job[None]:
-        request = Acknowledge(Ack.LOST, tuple(wanted))
+    def _ask(self, missing: list[int]) -> Job[None]:
+        request = Acknowledge(Ack.LOST, tuple(missing))
         for _ in range(LOST_ATTEMPTS):
             self._sn = 0
             self._notify(request)
-            if (yield Wait(lambda: self._sn in wanted, self._gap if self._generation == 2 else None)):
-                yield Wait(lambda: not set(wanted).intersection(self._parts.missing), self._gap)
+            if (yield Wait(lambda: self._sn in missing, self._gap if self._generation == 2 else None)):
+                yield Wait(lambda: not set(missing).intersection(self._parts.missing), self._gap)
                 return
         self._finish(Acknowledge(Ack.TIMEOUT), b"")
         yield FOREVER
