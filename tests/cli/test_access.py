@@ -243,7 +243,8 @@ def test_closing_words_are_commands(make: Callable[..., Units], type_key: Callab
     assert next_after("bring", unit, "--to", "pvvx", "--yes") == "Next: mitherm monitor"
     assert next_after("info", unit) == f"Next: mitherm flash {unit} IMAGE"
     assert next_after("keys", "erase", unit, "--yes") == f"Next: mitherm bring {unit} --to mi-home-ready"
-    assert next_after("bring", unit, "--to", "mi-home-ready", "--yes") == "Next: mitherm keys fetch"
+    words = next_after("bring", unit, "--to", "mi-home-ready", "--yes")
+    assert words == "Next: add it in the Mi Home app, then mitherm keys fetch"
 
 
 def test_a_login_without_a_token_says_what_is_possible(make: Callable[..., Units]) -> None:

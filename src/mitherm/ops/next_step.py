@@ -94,9 +94,9 @@ def after_restore(unit: Address | str) -> str:
 
 
 def after_update(observation: Observation, access: Access, goal: str) -> str:
-    """What to type once a unit runs what it was brought to. For mi-home-ready the app comes first, then its keys."""
+    """What to do once a unit runs what it was brought to. For mi-home-ready the app comes first: before, it has no keys."""
     if observation.family.custom:
         return MONITOR
     if goal == "mi-home-ready":
-        return NextStep.KEYS_NEEDED.command(observation.address)
+        return f"add it in the Mi Home app, then {NextStep.KEYS_NEEDED.command(observation.address)}"
     return next_command(next_for(observation, access), observation.address)
