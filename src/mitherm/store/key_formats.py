@@ -38,7 +38,7 @@ _LABELLED: Final = re.compile(r"([A-Za-z][A-Za-z _]*(?:\([^)]*\))?)\s*[:=]\s*(\S
 
 
 @dataclass(frozen=True, slots=True)
-class KeyImport:
+class KeyFile:
     """What a file gave."""
 
     format: str
@@ -47,7 +47,7 @@ class KeyImport:
     """What was left out."""
 
 
-def read_keys(data: bytes, address: Address | None = None) -> KeyImport:
+def read_keys(data: bytes, address: Address | None = None) -> KeyFile:
     """Find keys in a file of any known format; `address` is whose they are where the file does not say.
 
     Raises BadFile if it is damaged or holds nothing of the kind, SchemaTooNew for a newer mitherm's document.
@@ -59,7 +59,7 @@ def read_keys(data: bytes, address: Address | None = None) -> KeyImport:
     checker.check(_entries(syntax, text))
     if not checker.keys and not checker.problems:
         raise BadFile("there are no keys in this file", hint=_KNOWN)
-    return KeyImport(name, tuple(checker.keys), tuple(checker.problems))
+    return KeyFile(name, tuple(checker.keys), tuple(checker.problems))
 
 
 def _text(data: bytes) -> str:
