@@ -59,12 +59,23 @@ def test_a_lost_end_is_repeated(tmp_path: Path) -> None:
     assert rig.run(lambda bench: flash(bench, str(UNIT), "pvvx-5.8")).outcome == "verified"
 
 
-def test_an_end_whose_echo_is_lost_is_not_sent_twice(tmp_path: Path) -> None:
-    """The link dies with END, the unit restarts into the new firmware: a look is enough."""
+def test_an_end_that_dies_with_the_link_is_sent_again(tmp_path: Path) -> None:
+    """The link breaks under END, so it looks like a restart: the old firmware is back, and everything is sent again."""
     rig = rig_with(tmp_path, "pvvx-5.7")
     blocks = -(-86340 // 16)
     rig.fault(Fault("disconnect", f"write:{OTA}", blocks + 2))
     assert rig.run(lambda bench: flash(bench, str(UNIT), "pvvx-5.8")).outcome == "verified"
+    assert rig.updates_begun == 2 * (blocks + 2), "start, blocks and end, each twice"
+
+
+def test_an_end_that_works_late_is_not_sent_twice(tmp_path: Path) -> None:
+    """The unit restarts after the client stopped waiting for it: a look before the second try is enough."""
+    rig = rig_with(tmp_path, "pvvx-5.7")
+    blocks = -(-86340 // 16)
+    rig.fault(Fault("delay", f"write:{OTA}", blocks + 2, ms=10000))
+    assert rig.run(lambda bench: flash(bench, str(UNIT), "pvvx-5.8")).outcome == "verified"
+    assert any("safe pace" in text for text in warnings(rig))
+    assert rig.updates_begun == blocks + 2, "start, blocks and end, each once"
 
 
 @pytest.mark.parametrize("spec", [STOCK, "pvvx-5.7"])
