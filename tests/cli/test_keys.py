@@ -14,11 +14,9 @@ import pytest
 from helpers import assert_document
 from mitherm.cli.app import run
 from mitherm.model.keys import MiKeys, did_record
-from mitherm.ops.keys.proof import check_keys
 from mitherm.primitives.secret import Secret
 from mitherm.virtual.board.mi_records import DELETED, DID, KEYS, MI_STORE, MiRecordStore
 from mitherm.virtual.board.nor_flash import NorFlash
-from monitor.fleet import WRONG_KEY, mixed_fleet
 
 STOCK, PVVX, BLANK, ATC = (f"A4:C1:38:00:00:0{number}" for number in range(1, 5))
 OLD = MiKeys(Secret(bytes(range(0x10, 0x1C))), Secret(bytes(range(0x20, 0x30))))
@@ -491,15 +489,3 @@ def _assert_clean(text: str, secrets: list[str], where: str) -> None:
     plain = text.lower().replace(" ", "").replace(":", "").replace("\\x", "")
     parts = [one[start : start + 10] for one in secrets for start in range(0, len(one) - 9, 2)]
     assert not [part for part in parts if part in plain], f"{where} leaks"
-
-
-def test_one_beacon_refutes_no_key(tmp_path: Path) -> None:
-    """It may be older than the key (F10): only the second different one that does not fit makes the key wrong."""
-    rig = mixed_fleet(tmp_path)
-
-    def bind_key(duration_s: float) -> str | None:
-        (row,) = rig.run(lambda bench: check_keys(bench, WRONG_KEY, duration_s)).rows
-        return row.bind_key
-
-    assert bind_key(4.0) == "not-tested"
-    assert bind_key(30.0) == "wrong"

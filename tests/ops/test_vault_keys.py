@@ -1,4 +1,4 @@
-"""Operations on the vault without a unit: choosing, importing, exporting."""
+"""Operations on the vault: choosing, importing, exporting, testing."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from mitherm.ops.keys.import_export import (
     import_keys,
     in_use,
 )
+from mitherm.ops.keys.proof import check_keys
 from mitherm.primitives.secret import Secret
 from mitherm.store.inventory import Inventory
 from mitherm.store.journal import Journal
 from mitherm.store.key_entries import ImportProblem
 from mitherm.store.library import Library
 from mitherm.store.vault import Vault
+from monitor.fleet import WRONG_KEY, mixed_fleet
 
 UNIT, OTHER = Address.parse("A4:C1:38:00:00:01"), Address.parse("A4:C1:38:00:00:02")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -182,3 +184,15 @@ def test_own_documents_keep_the_kind_of_keys(stores: Stores, tmp_path: Path) -> 
     import_keys(other, {"keys.json": text.encode()}, now=NOW)
     assert other.vault.access(UNIT).current is None
     assert other.vault.access(UNIT).beacon_keys[0].keys.bind_key == pair(2).bind_key
+
+
+def test_one_beacon_refutes_no_key(tmp_path: Path) -> None:
+    """It may be older than the key (F10): only the second different one that does not fit makes the key wrong."""
+    rig = mixed_fleet(tmp_path)
+
+    def bind_key(duration_s: float) -> str | None:
+        (row,) = rig.run(lambda bench: check_keys(bench, WRONG_KEY, duration_s)).rows
+        return row.bind_key
+
+    assert bind_key(4.0) == "not-tested"
+    assert bind_key(30.0) == "wrong"

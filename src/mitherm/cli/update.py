@@ -17,7 +17,6 @@ from mitherm.wiring.bench import open_stores
 
 def carry_out(app: App, waivers: frozenset[str], act: Callable[[Bench], Awaitable[UpdateResult]]) -> int:
     """Run `act` on the radio in force; with --dry-run it rehearses on a twin of the unit."""
-
     result = on_bench(app, act, waivers)
 
     def render(shown: Mapping[str, Any]) -> None:

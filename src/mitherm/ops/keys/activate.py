@@ -120,17 +120,17 @@ async def register_unit(
     async with Link(bench.radio, sighting) as link:
         keys = await run(register(bench.entropy), link, on_event=bench.tell, keeper=keep)
         generation = vault.confirm(generations[-1], bench.wall())
-        await _prove(bench, link, vault.access(address))
+        await _prove(bench, link, keys)
     bench.tell(StepEnd(StepKind.ACTIVATE, f"{address} is activated, DID {keys.did}"))
     return generation
 
 
-async def _prove(bench: Bench, link: Link, access: Access) -> None:
+async def _prove(bench: Bench, link: Link, keys: MiKeys) -> None:
     """A login with the new token; that it was stored is known already, so a refusal or a lost link is worth a warning, no more."""
-    token = access.current_token
+    token = keys.login_token
     if token is None:
         return
     try:
-        await run(login(token.secret, bench.entropy), link, on_event=bench.tell)
+        await run(login(token, bench.entropy), link, on_event=bench.tell)
     except (KeysMismatch, MiAuthRefused, LinkError) as problem:
         bench.warn(f"the unit took the new keys but not the login: {problem.message}", problem.hint)
